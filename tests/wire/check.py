@@ -330,11 +330,18 @@ def cell_json(key, cell):
     }
 
 
+def routes_json(routes):
+    return [{"stream": stream.hex(), "role": role} for stream, role in sorted(routes)]
+
+
 def record_json(record, repeat):
-    routes = [{"stream": stream.hex(), "role": role} for stream, role in sorted(record.routes)]
+    home, = record.homes if len(record.homes) == 1 else [None]
     return {
         "cells": [cell_json(key, record.cells[key]) for key in sorted(record.cells)],
-        "rows": [row.hex() for row in record.rows(repeat)], "routes": routes, "hidden": sorted(record.hidden),
+        "rows": [row.hex() for row in record.rows(repeat)], "hidden": sorted(record.hidden),
+        "home": home and home.hex(), "contested": len(record.homes) > 1,
+        "routes": routes_json(record.routes), "stray_routes": routes_json(record.stray_routes),
+        "aside": [ref_json(ref) for ref in sorted(record.aside, key=merge.order_of)],
         "created": record.created and ref_json(record.created[2]), "updated": record.updated and ref_json(record.updated[2])
     }
 
@@ -345,11 +352,9 @@ def check_merge(v):
         copies = []
         for copy in case["copies"]:
             op, = payload.decode_payload(unhex(copy["payload"]), unhex(copy["author"]), unhex(v["generation"]), 1)
-            copies.append((op, copy["home"], copy["hidden"]))
+            copies.append(merge.Copy(op, unhex(copy["stream"]), copy["may_be_home"], copy["form"], tuple(copy["hidden"])))
         for order in itertools.permutations(copies):
-            record = merge.Record(unhex(v["record"]))
-            for copy in (*order, order[0]):
-                record.add(*copy)
+            record = merge.merge(unhex(v["record"]), (*order, order[0]))
             same(record_json(record, v["repeat"]), case["state"], case["what"])
 
 
@@ -365,15 +370,16 @@ def check_sync(v):
     transport, hub, says = unhex(v["transport"]), unhex(v["hub"]), v["request_says"]
     raw = unhex(v["request"])
     request = messages.parse_request(raw, transport)
-    head = {k: getattr(request, k) for k in ("budget", "device", "generation", "incarnation", "number")}
+    head = {k: getattr(request, k) for k in ("budget", "device", "generation", "number")}
     streams = [{
-        "cursor": w.cursor, "log": w.log, "pushes": len(w.pushed), "segments": bool(w.flags & 1), "stream": w.stream.hex()
+        "cursor": w.cursor, "log": w.log, "pushes": len(w.pushed), "segments": w.segments, "stream": w.handle.hex()
     } for w in request.streams]
     same({**{k: x.hex() if isinstance(x, bytes) else x for k, x in head.items()}, "streams": streams}, says, "request")
     wanted = [segment.parse(unhex(s)) for s in v["pushed"]]
     same([s.prev.hex() for s in wanted], v["pushed_prevs"], "prevs")
     held = {(s.stream, s.generation, s.first): s.prev for s in wanted[:2]}  # the third brings its own
-    pushed = request.segments(held)
+    told = load("logs.json")
+    pushed = request.segments([unhex(told[s]) for s in ("sealed_stream", "open_stream")], held)
     same([s for stream in pushed for s in stream], wanted, "pushed segments")
     refuses_changes(lambda data: messages.parse_request(data, transport), raw)
     check_reply(v, request, pushed, hub)

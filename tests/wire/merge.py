@@ -1,13 +1,14 @@
 """Merge of docs/wire.md §5: what a record is, given copies of its ops in any order.
 
 Knows registers, sets and rows by form. Needs no schema, no clock and no keys.
-Invariant: the state is a union, so order and repeats of the copies change nothing.
-Start at `Record.add`.
+Invariant: the state is a function of the set of copies, so their order and repeats change nothing.
+Start at `merge`.
 """
 
 from dataclasses import dataclass, field
 
 CLEARED, SET_DELTA = 0, 4
+HOME = 0  # role of a route
 FORMS = [0, 1, 2, 3, 5, 4]  # of two differing copies, neither from home, the one with the later form counts
 
 
@@ -69,29 +70,44 @@ class Cell:
 
 
 @dataclass
+class Copy:
+    """One copy of an op, as one stream brought it."""
+    op: object
+    stream: bytes
+    may_be_home: bool  # records of this form may have a stream of this purpose as home
+    form: str  # form id of the op's schema
+    hidden: tuple  # fields that should not have come
+
+    def founds_home(self):
+        return self.may_be_home and self.op.creates and (self.stream, HOME) in (self.op.routes or [])
+
+    def stamp(self):
+        return self.op.time, order_of(self.op.id), self.op.id
+
+
+@dataclass
 class Record:
     id: bytes
+    homes: set = field(default_factory=set)
     cells: dict = field(default_factory=dict)  # (row ids, field) → Cell
-    routes: set = field(default_factory=set)
+    routes: set = field(default_factory=set)  # (stream, role)
+    stray_routes: set = field(default_factory=set)
+    aside: set = field(default_factory=set)
     hidden: set = field(default_factory=set)
     created: tuple | None = None  # (time, order of the op, op)
     updated: tuple | None = None
 
-    def add(self, op, home, hidden=()):
-        """One copy of an op; `home`: its home stream brought it; `hidden`: fields that should not have come."""
-        if op.record != self.id:
-            return
-        stamp = (op.time, order_of(op.id), op.id)
-        self.updated = max(self.updated or stamp, stamp)
-        if op.creates:
-            self.created = min(self.created or stamp, stamp)
-        self.routes |= set(op.routes or [])
+    def add(self, copy):
+        """A copy that counts."""
+        op = copy.op
+        self.updated = max(self.updated or copy.stamp(), copy.stamp())
         for path, changes in op.groups:
             for change in changes:
-                if change.field in hidden:
+                if change.field in copy.hidden:
                     self.hidden.add(change.field)
                 else:
-                    self.cells.setdefault((tuple(path), change.field), Cell()).add(op, change, home)
+                    cell = self.cells.setdefault((tuple(path), change.field), Cell())
+                    cell.add(op, change, copy.stream in self.homes)
 
     def rows(self, repeat):
         """Rows of an outermost repeat that are there, by order key, then by row id; a key that is no number sorts last."""
@@ -101,3 +117,22 @@ class Record:
                 form, order = value
                 found.append((order if form == 1 else (1 << 63) - 1, path[0]))
         return [row for _, row in sorted(found)]
+
+
+def merge(record_id, copies):
+    """What the record is, given these copies."""
+    copies = [copy for copy in copies if copy.op.record == record_id]
+    record = Record(record_id, homes={copy.stream for copy in copies if copy.founds_home()})
+    founding = [copy for copy in copies if (copy.founds_home() if record.homes else copy.op.creates)]
+    first = min(founding or copies, key=lambda copy: (copy.stamp()[:2], copy.form), default=None)
+    through_home = {copy.op.id for copy in copies if copy.stream in record.homes}
+    counted = set()
+    for copy in copies:
+        if copy.form == first.form and (not record.homes or copy.op.id in through_home):
+            record.add(copy)
+            counted.add(copy.op.id)
+        says = founding and copy.op.id == first.op.id and copy.founds_home()
+        (record.routes if says else record.stray_routes).update(copy.op.routes or [])
+    record.aside = {copy.op.id for copy in copies} - counted
+    record.created = first.stamp() if founding else None
+    return record

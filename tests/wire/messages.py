@@ -23,8 +23,8 @@ from segment import parse_wire
 class Wanted:
     """One stream of a request."""
 
-    stream: bytes
-    flags: int
+    handle: bytes
+    segments: bool
     cursor: int
     log: int
     pushed: list  # wire forms
@@ -35,16 +35,21 @@ class Request:
     device: bytes
     generation: bytes
     number: int
-    incarnation: bytes
     budget: int
     streams: list
 
-    def segments(self, held):
-        """Pushed segments per stream. `held`: (stream, generation, first) → hash of what the hub holds up to first − 1."""
+    def segments(self, streams, held):
+        """Pushed segments per stream. `streams`: ids that the handles may name; `held`: (stream, generation, first) → hash
+        of what the hub holds up to first − 1."""
+        ids = {handle(stream): stream for stream in sorted(streams, reverse=True)}
         return [[
-            parse_wire(wire, w.stream, self.device, self.generation, lambda g, first, s=w.stream: held.get((s, g, first)))
-            for wire in w.pushed
-        ] for w in self.streams]
+            parse_wire(wire, s, self.device, self.generation, lambda g, first, s=s: held.get((s, g, first))) for wire in w.pushed
+        ] for w, s in ((w, ids[w.handle]) for w in self.streams)]
+
+
+def handle(stream):
+    """What names a stream in requests and receipts."""
+    return stream[:8]
 
 
 def parse_request(data, transport):
@@ -52,15 +57,14 @@ def parse_request(data, transport):
     cap(len(data), "message")
     r = Reader(data)
     r.version()
-    head = (r.id(), r.take(8), r.varint(), r.take(8), r.varint())
+    head = (r.id(), r.take(8), r.varint(), r.varint())
 
     def wanted():
-        w = Wanted(r.id(), r.u8(), r.varint(), r.varint(), r.many(r.bytes, 1))
-        known(w.flags < 2, "flag of a stream")
-        return w
+        name, counted, cursor, log = r.take(8), r.varint(), r.varint(), r.varint()
+        return Wanted(name, bool(counted & 1), cursor, log, r.exactly(counted // 2, r.bytes, 1))
 
-    streams = r.many(wanted, 20, "streams")
-    need(len({w.stream for w in streams}) == len(streams), "a stream is named twice")
+    streams = r.many(wanted, 11, "streams")
+    need(len({w.handle for w in streams}) == len(streams), "a stream is named twice")
     signed, algorithm, sig = data[:r.at], r.u8(), r.take(64)
     r.end()
     known(algorithm == 1, "transport algorithm")
@@ -72,7 +76,7 @@ def parse_request(data, transport):
 class Answer:
     """What a receipt says of one stream."""
 
-    stream: bytes
+    handle: bytes
     status: int
     head: int
     next: int
@@ -90,7 +94,7 @@ class Receipt:
 
     def signed(self):
         answers = [
-            a.stream + bytes([a.status]) + varint(a.head) + varint(a.next)
+            a.handle + bytes([a.status]) + varint(a.head) + varint(a.next)
             + listed([h + bytes([result]) + varint(position) for h, result, position in a.results]) for a in self.answers
         ]
         return b"\1" + self.device + varint(self.number) + self.incarnation + varint(self.hub_time) + listed(answers)
@@ -99,7 +103,7 @@ class Receipt:
         for a in self.answers:
             known(a.status <= 2, "status")
             for name, result, position in a.results:
-                known(result <= 10, "result")
+                known(result <= 11, "result")
                 taken = result <= 1
                 need((position > 0) == taken and (name != ZERO_HASH) == taken, "position or hash does not fit the result")
         verify(hub, "samanvay receipt v1", self.signed(), self.sig)
@@ -112,10 +116,10 @@ def parse_receipt(data, hub):
 
     def whole(r):
         def answer():
-            return Answer(r.id(), r.u8(), r.varint(), r.varint(), r.many(lambda: (r.hash(), r.u8(), r.varint()), 34))
+            return Answer(r.take(8), r.u8(), r.varint(), r.varint(), r.many(lambda: (r.hash(), r.u8(), r.varint()), 34))
 
         r.version()
-        return Receipt(r.id(), r.varint(), r.take(8), r.varint(), r.many(answer, 20, "streams"), r.take(64))
+        return Receipt(r.id(), r.varint(), r.take(8), r.varint(), r.many(answer, 12, "streams"), r.take(64))
 
     return decode_all(data, whole).check(hub)
 
@@ -140,13 +144,13 @@ def parse_reply(data, request, pushed, hub):
     r = Reader(data)
     r.version()
     incarnation, hub_time = r.take(8), r.varint()
-    raw = r.many(lambda: (r.u8(), r.varint(), r.varint(), r.many(lambda: (r.u8(), r.varint()), 2)), 4, "streams")
-    need(len(raw) == len(request.streams), "the reply is not to this request")
+    need(r.varint() == len(request.streams), "the reply is not to this request")
     answers = []
-    for wanted, segments, (status, head, following, results) in zip(request.streams, pushed, raw):
-        need(len(results) == len(segments), "the reply is not to this request")
+    for wanted, segments in zip(request.streams, pushed):
+        status, head, following = r.u8(), r.varint(), r.varint()
+        results = r.exactly(len(segments), lambda: (r.u8(), r.varint()), 2)
         named = [(s.hash() if result <= 1 else ZERO_HASH, result, at) for s, (result, at) in zip(segments, results)]
-        answers.append(Answer(wanted.stream, status, head, following, named))
+        answers.append(Answer(wanted.handle, status, head, following, named))
     receipt = Receipt(request.device, request.number, incarnation, hub_time, answers, r.take(64)).check(hub)
 
     def delivery():

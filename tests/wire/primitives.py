@@ -106,7 +106,10 @@ class Reader:
 
     def many(self, item, least, cap_name=None):
         """A counted list; `least` is the fewest bytes one item can take."""
-        n = self.varint()
+        return self.exactly(self.varint(), item, least, cap_name)
+
+    def exactly(self, n, item, least, cap_name=None):
+        """A list whose count is known."""
         need(n * least <= self.left(), "count cannot fit in what is left")
         if cap_name:
             cap(n, cap_name)

@@ -12,6 +12,7 @@ from payload import decode_payload, standalone, unpack, unpad
 from primitives import Reader, ZERO_HASH, cap, decode_all, hmac256, known, need, sha256, varint, verify, with_length
 
 CONTEXT = "samanvay segment v1"
+ROOT = 16  # bytes of the Merkle root that are signed
 
 
 @dataclass
@@ -91,8 +92,8 @@ def parse(data):
     cap(len(data), "segment")
 
     def whole(r):
-        return Segment(r.u8(), r.id(), r.id(), r.take(8), *(r.varint() for _ in range(4)), r.u8(), r.varint(), r.hash(), r.hash(),
-                       r.bytes(), r.take(64))
+        return Segment(r.u8(), r.id(), r.id(), r.take(8), *(r.varint() for _ in range(4)), r.u8(), r.varint(), r.hash(),
+                       r.take(ROOT), r.bytes(), r.take(64))
 
     return decode_all(data, whole).check()
 
@@ -102,14 +103,17 @@ def parse_wire(data, stream, author=None, generation=None, prev=None):
     cap(len(data), "segment")
     r = Reader(data)
     flags = r.u8()
-    known(flags < 8, "flag of a wire form")
+    known(flags < 64, "flag of a wire form")
     author = r.id() if flags & 1 else author
     generation = r.take(8) if flags & 2 else generation
     need(author and generation, "the context does not say what the wire form leaves out")
-    suite, first, *numbers = r.u8(), *(r.varint() for _ in range(4)), r.u8(), r.varint()
+    suite, codec = int(not flags & 8), int(bool(flags & 16))
+    first, *numbers = (r.varint() for _ in range(4))
+    dictionary = r.varint() if flags & 32 else 0
+    need(dictionary or not flags & 32, "no dictionary, and yet it follows")
     hash_before = r.hash() if flags & 4 else prev and prev(generation, first)
     need(hash_before, "the context does not say what the wire form leaves out")
-    segment = Segment(suite, stream, author, generation, first, *numbers, hash_before, r.hash(), r.bytes(), r.take(64))
+    segment = Segment(suite, stream, author, generation, first, *numbers, codec, dictionary, hash_before, r.take(ROOT), r.bytes(), r.take(64))
     r.end()
     return segment.check()
 
@@ -127,11 +131,16 @@ def split(n):
     return 1 << ((n - 1).bit_length() - 1)
 
 
-def root(leaves):
+def top(leaves):
+    """The whole hash over the leaves."""
     if len(leaves) == 1:
         return leaves[0]
     k = split(len(leaves))
-    return node(root(leaves[:k]), root(leaves[k:]))
+    return node(top(leaves[:k]), top(leaves[k:]))
+
+
+def root(leaves):
+    return top(leaves)[:ROOT]
 
 
 def path(leaves, index):
@@ -140,11 +149,15 @@ def path(leaves, index):
         return []
     k = split(len(leaves))
     if index < k:
-        return path(leaves[:k], index) + [root(leaves[k:])]
-    return path(leaves[k:], index - k) + [root(leaves[:k])]
+        return path(leaves[:k], index) + [top(leaves[k:])]
+    return path(leaves[k:], index - k) + [top(leaves[:k])]
 
 
 def root_from_path(leaf_hash, index, count, siblings):
+    return top_from_path(leaf_hash, index, count, siblings)[:ROOT]
+
+
+def top_from_path(leaf_hash, index, count, siblings):
     need(0 <= index < count, "no such op")
     if count == 1:
         need(not siblings, "path too long")
@@ -152,5 +165,5 @@ def root_from_path(leaf_hash, index, count, siblings):
     need(siblings, "path too short")
     k, rest, last = split(count), siblings[:-1], siblings[-1]
     if index < k:
-        return node(root_from_path(leaf_hash, index, k, rest), last)
-    return node(last, root_from_path(leaf_hash, index - k, count - k, rest))
+        return node(top_from_path(leaf_hash, index, k, rest), last)
+    return node(last, top_from_path(leaf_hash, index - k, count - k, rest))

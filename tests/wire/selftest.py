@@ -55,9 +55,10 @@ def trees():
     leaves = [bytes([i]) * 32 for i in range(7)]
     n = segment.node
     three = n(n(leaves[0], leaves[1]), leaves[2])
-    assert segment.root(leaves[:1]) == leaves[0] and segment.root(leaves[:3]) == three
-    assert segment.root(leaves[:4]) == n(n(leaves[0], leaves[1]), n(leaves[2], leaves[3]))
-    assert segment.root(leaves) == n(segment.root(leaves[:4]), n(n(leaves[4], leaves[5]), leaves[6]))
+    assert segment.top(leaves[:1]) == leaves[0] and segment.top(leaves[:3]) == three
+    assert segment.top(leaves[:4]) == n(n(leaves[0], leaves[1]), n(leaves[2], leaves[3]))
+    assert segment.top(leaves) == n(segment.top(leaves[:4]), n(n(leaves[4], leaves[5]), leaves[6]))
+    assert segment.root(leaves) == segment.top(leaves)[:16]
     for count in range(1, 8):
         for i in range(count):
             path = segment.path(leaves[:count], i)

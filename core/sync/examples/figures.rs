@@ -102,7 +102,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let opened_in = time(|| open(&segment, &epochs).map(drop))?;
 
     let known = Known { author: Some(author), generation: Some(GENERATION), prev: Some(Hash::default()) };
-    let wire = segment.to_wire(&known).len();
+    let wire = segment.to_wire(&known)?.len();
     let payload = payload::encode(&one, author, GENERATION)?;
     let (_, packed) = payload::pack(&payload);
     let padded = payload::pad(packed.clone()).len();

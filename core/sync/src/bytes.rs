@@ -104,7 +104,16 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Malformed`] if that many cannot be left or the cap is passed.
     pub fn count(&mut self, least: usize, cap: usize) -> Result<usize> {
-        let n = usize::try_from(self.varint()?).map_err(|_| Malformed("count too large"))?;
+        let n = self.varint()?;
+        self.fitting(n, least, cap)
+    }
+
+    /// A count that was read before: of things that take at least `least` bytes each, at most `cap`.
+    ///
+    /// # Errors
+    /// As [`Reader::count`].
+    pub(crate) fn fitting(&self, count: u64, least: usize, cap: usize) -> Result<usize> {
+        let n = usize::try_from(count).map_err(|_| Malformed("count too large"))?;
         if n > cap || n.saturating_mul(least.max(1)) > self.rest.len() {
             return Err(Malformed("count too large").into());
         }

@@ -44,6 +44,11 @@ id!(
     StreamId, 16
 );
 id!(
+    /// Names a stream between a device and its hub: the first 8 bytes of its id. Another stream may have the same; whoever
+    /// resolves a handle says among which streams.
+    StreamHandle, 8
+);
+id!(
     /// A unit: a police station, an NGO, a department office.
     UnitId, 16
 );
@@ -79,6 +84,18 @@ id!(
     /// A SHA-256 hash.
     Hash, 32
 );
+
+id!(
+    /// The root of a segment's Merkle tree: the first 16 bytes of the hash on top.
+    Root, 16
+);
+
+impl StreamId {
+    /// The handle of the stream.
+    pub fn handle(&self) -> StreamHandle {
+        StreamHandle(self.0.first_chunk().copied().unwrap_or_default())
+    }
+}
 
 impl Hash {
     /// The first `N` bytes, zeros if the hash has fewer.

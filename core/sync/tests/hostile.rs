@@ -31,8 +31,9 @@ fn decode_all(bytes: &[u8]) {
         let _ = form.complete(SEALED, &Known::default());
     }
     let _ = SyncRequest::decode(bytes).and_then(|read| read.verify(world.beat.card.transport()));
-    let asked = Asked { stream: SEALED, ..Asked::default() };
-    let request = SyncRequest { streams: vec![asked.clone(), Asked { stream: OPEN, ..asked }], ..Default::default() };
+    let asked = Asked { stream: SEALED.handle(), ..Asked::default() };
+    let request =
+        SyncRequest { streams: vec![asked.clone(), Asked { stream: OPEN.handle(), ..asked }], ..Default::default() };
     let _ = SyncReply::decode(bytes, &request, &[Hash::default()], &world.authority.public());
     let _ = Receipt::decode(bytes);
     let _ = Append::decode(bytes);
@@ -66,14 +67,15 @@ fn valid() -> &'static [Vec<u8>] {
             hub: [4; 32],
         };
         let (invite, seed) = Invite::make(offer, &world.admin_card, &world.admin, &mut world.random).unwrap();
-        let asked = Asked { stream: SEALED, pushes: vec![segment.to_wire(&Known::default())], ..Asked::default() };
+        let wire = segment.to_wire(&Known::default()).unwrap();
+        let asked = Asked { stream: SEALED.handle(), pushes: vec![wire.clone()], ..Asked::default() };
         let request = SyncRequest { device: beat.id, streams: vec![asked], ..SyncRequest::default() };
         let mut all: Vec<_> = world.entries.iter().map(|entry| entry.encode().to_vec()).collect();
         all.extend([
             beat.card.encode(),
             world.admin_card.encode(),
             segment.encode(),
-            segment.to_wire(&Known::default()),
+            wire,
             invite.encode(),
             invite.code(&seed).as_bytes().to_vec(),
             Enrolment::make(&invite, &seed, &beat.card).unwrap().encode(),

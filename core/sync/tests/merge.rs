@@ -15,8 +15,27 @@ const ROW_2: RowId = RowId([2; 8]);
 const MARKS: u32 = 40;
 const MARK: u32 = 41;
 
+const HOME: StreamId = StreamId([2; 16]);
+const ROLL_UP: StreamId = StreamId([1; 16]);
+
+/// A copy from a stream that is nobody's home.
 fn sight(op: &Op) -> Sighting<'_> {
-    Sighting { op, home: false, hidden: &[] }
+    Sighting { op, stream: ROLL_UP, form: "missing_child", may_be_home: false, hidden: &[] }
+}
+
+/// A copy from the home stream, if the record says so.
+fn at_home(op: &Op) -> Sighting<'_> {
+    Sighting { stream: HOME, may_be_home: true, ..sight(op) }
+}
+
+fn route(stream: StreamId, role: Role) -> Route {
+    Route { stream, role }
+}
+
+/// An op that creates the record with [`HOME`] as its home.
+fn founding(changes: Vec<Change>) -> Op {
+    let routes = vec![route(HOME, Role::Home), route(ROLL_UP, Role::Projection)];
+    Op { creates: true, routes, ..op(id(AUTHOR, 1), 10, changes) }
 }
 
 fn state<'a>(ops: impl IntoIterator<Item = &'a Op>) -> RecordState {
@@ -186,15 +205,80 @@ fn row_removed_against_a_concurrent_edit_stays_and_is_flagged() {
 
 #[test]
 fn home_copy_counts_where_copies_of_an_op_differ() {
-    let honest = op(id(AUTHOR, 1), 1, vec![set(50, Value::Int(0))]);
-    let other = op(id(AUTHOR, 1), 1, vec![set(50, Value::Int(9))]);
-    let home = Sighting { home: true, ..sight(&honest) };
-    for sightings in [[home, sight(&other)], [sight(&other), home]] {
+    let honest = founding(vec![set(50, Value::Int(0))]);
+    let other = Op { routes: Vec::new(), ..founding(vec![set(50, Value::Int(9))]) };
+    for sightings in [[at_home(&honest), sight(&other)], [sight(&other), at_home(&honest)]] {
         let merged = merge(RECORD, sightings);
         assert_eq!(merged.value(&[], 50), Some(&Value::Int(0)));
         assert!(merged.cell(&[], 50).unwrap().disputed());
     }
-    assert!(!merge(RECORD, [home, sight(&honest)]).cell(&[], 50).unwrap().disputed());
+    let honest_projection = Op { routes: Vec::new(), ..honest.clone() };
+    assert!(!merge(RECORD, [at_home(&honest), sight(&honest_projection)]).cell(&[], 50).unwrap().disputed());
+}
+
+#[test]
+fn who_does_not_write_the_home_stream_replaces_nothing_for_its_readers() {
+    let honest = founding(vec![set(50, Value::Int(0)), set(22, Value::Int(114))]);
+    let late = op(id(OTHER, 1), 99, vec![replacing(&[honest.id], set(50, Value::Int(9)))]);
+    let merged = merge(RECORD, [sight(&late), at_home(&honest), sight(&honest)]);
+    assert_eq!(merged.value(&[], 50), Some(&Value::Int(0)));
+    assert_eq!(merged.aside().collect::<Vec<_>>(), [late.id], "it is known that something came");
+    assert_eq!(merged.updated().unwrap().op, honest.id);
+    let came_home = merge(RECORD, [sight(&late), at_home(&honest), at_home(&late)]);
+    assert_eq!(came_home.value(&[], 50), Some(&Value::Int(9)));
+    assert_eq!(came_home.aside().count(), 0);
+    let without_home = merge(RECORD, [sight(&late), sight(&honest)]);
+    assert_eq!(without_home.value(&[], 50), Some(&Value::Int(9)), "who reads the roll-up alone sees what it says");
+}
+
+#[test]
+fn routes_count_only_from_the_creating_op_in_the_stream_it_calls_home() {
+    let honest = founding(vec![]);
+    let wanted = StreamId([9; 16]);
+    let planted = route(wanted, Role::Projection);
+    let edit = Op { routes: vec![planted], ..op(id(OTHER, 1), 20, vec![set(50, Value::Int(9))]) };
+    let again = Op { routes: vec![planted], creates: true, ..op(id(OTHER, 2), 5, vec![]) };
+    let not_its_own = Op { routes: vec![route(HOME, Role::Home), planted], ..again.clone() };
+    let not_a_home = Sighting { may_be_home: false, ..at_home(&honest) };
+    for stray in [sight(&edit), at_home(&edit), at_home(&again), sight(&again), sight(&not_its_own)] {
+        let merged = merge(RECORD, [stray, at_home(&honest)]);
+        assert_eq!(merged.routes().collect::<Vec<_>>(), [route(ROLL_UP, Role::Projection), route(HOME, Role::Home)]);
+        assert!(merged.stray_routes().any(|stray| stray == planted), "and a reader is told");
+        assert_eq!(merged.home(), Some(HOME));
+        assert_eq!(merged.created().unwrap().op, honest.id);
+    }
+    let merged = merge(RECORD, [not_a_home]);
+    assert_eq!((merged.home(), merged.routes().count(), merged.stray_routes().count()), (None, 0, 2));
+}
+
+#[test]
+fn two_streams_that_each_claim_to_be_home_leave_the_record_without_one() {
+    let honest = founding(vec![]);
+    let elsewhere = StreamId([7; 16]);
+    let claim = Op { creates: true, routes: vec![route(elsewhere, Role::Home)], ..op(id(OTHER, 1), 99, vec![]) };
+    let merged = merge(RECORD, [at_home(&honest), Sighting { stream: elsewhere, ..at_home(&claim) }]);
+    assert!(merged.is_contested());
+    assert_eq!(merged.home(), None);
+    assert!(!merge(RECORD, [at_home(&honest), at_home(&honest)]).is_contested());
+}
+
+#[test]
+fn ops_of_another_form_are_kept_and_not_merged() {
+    let created = Op { creates: true, ..op(id(AUTHOR, 1), 10, vec![set(1, text("रानी"))]) };
+    let foreign = op(id(OTHER, 1), 20, vec![set(1, text("सत्र"))]);
+    let merged = merge(RECORD, [sight(&created), Sighting { form: "awareness_session", ..sight(&foreign) }]);
+    assert_eq!(merged.value(&[], 1), Some(&text("रानी")));
+    assert!(merged.conflicts(&missing_child()).is_empty());
+    assert_eq!(merged.aside().collect::<Vec<_>>(), [foreign.id]);
+}
+
+#[test]
+fn calculated_field_with_two_values_waits_for_nobody() {
+    let ops = [op(id(AUTHOR, 1), 1, vec![set(50, Value::Int(0))]), op(id(OTHER, 1), 2, vec![set(50, Value::Int(1))])];
+    let merged = state(&ops);
+    assert!(missing_child().field(50).unwrap().calculated);
+    assert!(merged.cell(&[], 50).unwrap().in_conflict());
+    assert!(merged.conflicts(&missing_child()).is_empty());
 }
 
 #[test]
@@ -204,8 +288,7 @@ fn field_that_should_not_have_come_is_left_out_and_named() {
     assert!(merged.cell(&[], 1).is_none());
     assert_eq!(merged.hidden().collect::<Vec<_>>(), [1]);
     assert_eq!(merged.value(&[], 50), Some(&Value::Int(0)));
-    let with_home =
-        merge(RECORD, [Sighting { hidden: &[1], ..sight(&stray) }, Sighting { home: true, ..sight(&stray) }]);
+    let with_home = merge(RECORD, [Sighting { hidden: &[1], ..sight(&stray) }, at_home(&stray)]);
     assert_eq!(with_home.value(&[], 1), Some(&text("रानी")), "where it may come, it counts");
 }
 
@@ -217,23 +300,33 @@ fn ops_of_another_record_are_passed_over() {
 
 #[test]
 fn creation_routes_and_last_change_are_known() {
-    let route = |byte: u8, role: Role| Route { stream: StreamId([byte; 16]), role };
-    let routes = vec![route(2, Role::Home), route(1, Role::Projection)];
-    let created = Op { creates: true, routes, ..op(id(AUTHOR, 1), 10, vec![]) };
+    let created = founding(vec![]);
     let edited = op(id(OTHER, 3), 90, vec![set(1, Value::Int(1))]);
-    let merged = state([&edited, &created]);
+    let merged = merge(RECORD, [&edited, &created].map(at_home));
     assert_eq!(merged.created().unwrap().op, created.id);
     assert_eq!(merged.updated().unwrap().op, edited.id);
-    assert_eq!(merged.home(), Some(StreamId([2; 16])));
+    assert_eq!(merged.home(), Some(HOME));
     assert_eq!(merged.routes().count(), 2);
 }
 
-fn sightings() -> impl Strategy<Value = Vec<(Op, bool, Vec<u32>)>> {
-    prop::collection::vec((any_op(), any::<bool>(), prop::collection::vec(1u32..7, 0..2)), 0..12)
+/// An op, the stream that brought it and whether it may be a home, its form, and what should not have come.
+type Copy = (Op, (u8, bool), &'static str, Vec<u32>);
+
+fn sightings() -> impl Strategy<Value = Vec<Copy>> {
+    let form = prop::sample::select(vec!["missing_child", "missing_child", "awareness_session"]);
+    let copy = (any_op(), (0u8..4, any::<bool>()), form, prop::collection::vec(1u32..7, 0..2));
+    prop::collection::vec(copy, 0..12)
 }
 
-fn merged(sightings: &[(Op, bool, Vec<u32>)]) -> RecordState {
-    merge(RECORD, sightings.iter().map(|(op, home, hidden)| Sighting { op, home: *home, hidden }))
+fn merged(copies: &[Copy]) -> RecordState {
+    let sightings = copies.iter().map(|(op, (stream, may_be_home), form, hidden)| Sighting {
+        op,
+        stream: StreamId([*stream; 16]),
+        form,
+        may_be_home: *may_be_home,
+        hidden,
+    });
+    merge(RECORD, sightings)
 }
 
 proptest! {
@@ -247,25 +340,6 @@ proptest! {
             all.swap(at, usize::try_from(dice.roll(at as u64 + 1)).unwrap());
         }
         prop_assert_eq!(merged(&all), first);
-    }
-
-    #[test]
-    fn grouping_changes_nothing(all in sightings(), cuts: [prop::sample::Index; 2]) {
-        let [mut a, mut b] = cuts.map(|cut| cut.index(all.len() + 1));
-        if a > b {
-            (a, b) = (b, a);
-        }
-        let [one, two, three] = [&all[..a], &all[a..b], &all[b..]].map(merged);
-        let mut left = one.clone();
-        left.join(&two);
-        left.join(&three);
-        let mut tail = three.clone();
-        tail.join(&two);
-        let mut right = tail;
-        right.join(&one);
-        right.join(&one);
-        prop_assert_eq!(&left, &right);
-        prop_assert_eq!(left, merged(&all));
     }
 
     /// The definition in `docs/wire.md`, written down once more without any cleverness.

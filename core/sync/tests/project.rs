@@ -4,6 +4,7 @@
 mod samples;
 
 use proptest::prelude::*;
+use samanvay_sync::id::StreamId;
 use samanvay_sync::merge::{Sighting, merge};
 use samanvay_sync::op::Op;
 use samanvay_sync::schema::{ClassMask, Clearance, Field, FieldKind, Schema};
@@ -19,7 +20,7 @@ fn one_of_each() -> Schema {
 }
 
 fn sight(op: &Op) -> Sighting<'_> {
-    Sighting { op, home: false, hidden: &[] }
+    Sighting { op, stream: StreamId([9; 16]), form: "f", may_be_home: false, hidden: &[] }
 }
 
 #[test]

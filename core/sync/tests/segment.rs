@@ -4,7 +4,7 @@
 mod world;
 
 use samanvay_sync::SyncError;
-use samanvay_sync::id::Hash;
+use samanvay_sync::id::{Hash, Root};
 use samanvay_sync::log::EpochKeys;
 use samanvay_sync::payload;
 use samanvay_sync::segment::{Known, Place, Sealing, Segment, WireForm, check, merkle, open, seal, unseal};
@@ -59,7 +59,7 @@ fn a_root_that_does_not_fit_the_ops_is_noticed_by_the_reader() {
     let mut world = World::new();
     let beat = world::phone(12);
     let segment = world.segment(&beat);
-    let forged = signed_again(&segment, &beat, |segment| segment.root = Hash([9; 32]));
+    let forged = signed_again(&segment, &beat, |segment| segment.root = Root([9; 16]));
     check(&forged, &world.log).unwrap();
     assert_eq!(open(&forged, &keys(&world)).unwrap_err(), SyncError::RootMismatch);
 }
@@ -177,7 +177,7 @@ fn suite_and_epoch_fit_or_the_bytes_are_malformed() {
             (segment.header.suite, segment.header.epoch) = (suite, epoch);
         });
         assert!(matches!(Segment::decode(&odd.encode()), Err(SyncError::Malformed(_))));
-        assert!(matches!(WireForm::decode(&odd.to_wire(&Known::default())), Err(SyncError::Malformed(_))));
+        assert!(matches!(WireForm::decode(&odd.to_wire(&Known::default()).unwrap()), Err(SyncError::Malformed(_))));
         assert!(check(&odd, &world.log).is_err());
     }
 }
@@ -243,8 +243,8 @@ fn the_wire_form_leaves_out_what_is_known_and_is_completed_to_the_same_bytes() {
         (Known { prev: None, ..all }, 24),
         (all, 56),
     ] {
-        let wire = second.to_wire(&known);
-        assert_eq!(wire.len(), second.to_wire(&Known::default()).len() - left_out);
+        let wire = second.to_wire(&known).unwrap();
+        assert_eq!(wire.len(), second.to_wire(&Known::default()).unwrap().len() - left_out);
         let form = WireForm::decode(&wire).unwrap();
         assert_eq!((form.first(), form.needs_prev()), (1, known.prev.is_some()));
         assert_eq!(form.complete(place.stream, &known).unwrap(), second);
@@ -255,8 +255,61 @@ fn the_wire_form_leaves_out_what_is_known_and_is_completed_to_the_same_bytes() {
         }
     }
     let wrong = Known { prev: Some(Hash([3; 32])), ..all };
-    let rebuilt = WireForm::decode(&second.to_wire(&all)).unwrap().complete(place.stream, &wrong).unwrap();
+    let rebuilt = WireForm::decode(&second.to_wire(&all).unwrap()).unwrap().complete(place.stream, &wrong).unwrap();
     assert_eq!(check(&rebuilt, &world.log), Err(SyncError::BadSignature));
+}
+
+#[test]
+fn the_wire_form_says_suite_codec_and_dictionary_in_its_flags() {
+    let mut world = World::new();
+    let beat = world::phone(12);
+    let segment = world.segment(&beat);
+    let with = |suite, epoch, codec, dictionary| {
+        signed_again(&segment, &beat, |segment| {
+            let header = &mut segment.header;
+            (header.suite, header.epoch, header.codec, header.dictionary) = (suite, epoch, codec, dictionary);
+        })
+    };
+    for (suite, codec, dictionary, flags) in
+        [(1, 0, 0, 0), (0, 0, 0, 0x08), (1, 1, 0, 0x10), (0, 1, 0, 0x18), (1, 0, 1, 0x20), (0, 1, 300, 0x38)]
+    {
+        let segment = with(suite, u64::from(suite), codec, dictionary);
+        let wire = segment.to_wire(&Known::default()).unwrap();
+        assert_eq!(wire[0], flags | 0x07);
+        let whole = WireForm::decode(&wire).unwrap().complete(segment.header.stream, &Known::default()).unwrap();
+        assert_eq!(whole, segment);
+    }
+    for newer in [with(2, 1, 0, 0), with(1, 1, 2, 0), with(1, 1, 3, 0), with(255, 0, 1, 0)] {
+        assert_eq!(newer.to_wire(&Known::default()), Err(SyncError::Newer));
+    }
+    let mut wire = segment.to_wire(&Known::default()).unwrap();
+    for bit in [0x40, 0x80] {
+        wire[0] ^= bit;
+        assert_eq!(WireForm::decode(&wire), Err(SyncError::Newer));
+        wire[0] ^= bit;
+    }
+    // The dictionary follows the four numbers of one byte each, which follow flags, author and generation.
+    wire[0] |= 0x20;
+    wire.insert(1 + 16 + 8 + 4, 0);
+    assert!(matches!(WireForm::decode(&wire), Err(SyncError::Malformed(_))));
+    wire[1 + 16 + 8 + 4] = 7;
+    let form = WireForm::decode(&wire).unwrap();
+    let whole = form.complete(segment.header.stream, &Known::default()).unwrap();
+    assert_eq!(whole.header.dictionary, 7);
+}
+
+#[test]
+fn a_root_is_the_first_half_of_the_hash_over_full_leaves() {
+    let leaves = [Hash([1; 32]), Hash([2; 32])];
+    let top = samanvay_sync::keys::sha256(&[&[1], &leaves[0].0, &leaves[1].0]);
+    let root = merkle::root(&leaves).unwrap();
+    assert_eq!(root.0, top.0[..16]);
+    assert_eq!(merkle::root(&leaves[..1]).unwrap().0, leaves[0].0[..16]);
+    // Below the top nothing is cut short.
+    let mut path = merkle::path(&leaves, 0).unwrap();
+    assert_eq!(path, leaves[1..]);
+    path[0].0[31] ^= 1;
+    assert_eq!(merkle::verify(&leaves[0], 0, 2, &path, &root), Err(SyncError::RootMismatch));
 }
 
 #[test]
@@ -265,7 +318,7 @@ fn the_first_segment_of_a_chain_needs_no_hash_before_it() {
     let beat = world::phone(12);
     let first = world.segment(&beat);
     let known = Known { author: Some(beat.id), generation: Some(GENERATION), prev: Some(Hash::default()) };
-    let form = WireForm::decode(&first.to_wire(&known)).unwrap();
+    let form = WireForm::decode(&first.to_wire(&known).unwrap()).unwrap();
     assert!(!form.needs_prev());
     let complete = form.complete(first.header.stream, &Known { prev: Some(Hash([5; 32])), ..known }).unwrap();
     assert_eq!(complete, first);

@@ -74,22 +74,25 @@ fn sealed(ops: &[Op], author: &Phone, cut: usize, open: bool, random: &mut Seede
     segments
 }
 
+/// A copy of an op in the sealed stream, which may be a home, or in the open one.
+fn sight(op: &Op, home: bool) -> Sighting<'_> {
+    Sighting { op, stream: if home { SEALED } else { OPEN }, form: "f", may_be_home: home, hidden: &[] }
+}
+
 /// What a phone that received these segments, in an order of its own and some of them twice, knows of the record.
 fn received(segments: &[Segment], reader: &Phone, dice: &mut Dice) -> RecordState {
     let mut order: Vec<&Segment> = segments.iter().chain(segments.iter().filter(|_| dice.roll(3) == 0)).collect();
     for at in (1..order.len()).rev() {
         order.swap(at, usize::try_from(dice.roll(at as u64 + 1)).unwrap());
     }
-    let mut state = RecordState::new(RECORD);
+    let mut ops = Vec::new();
     for segment in order {
         let home = segment.header.stream == SEALED;
         let (log, _, keys) = stream(!home, reader);
         check(segment, log).unwrap();
-        for op in open(segment, &keys).unwrap() {
-            state.add(Sighting { op: &op, home, hidden: &[] });
-        }
+        ops.extend(open(segment, &keys).unwrap().into_iter().map(|op| (op, home)));
     }
-    state
+    merge(RECORD, ops.iter().map(|(op, home)| sight(op, *home)))
 }
 
 fn some_ops() -> impl Strategy<Value = Vec<Op>> {
@@ -115,7 +118,7 @@ proptest! {
             generation: known[1].then_some(GENERATION),
             prev: known[2].then_some(place.prev),
         };
-        let whole = WireForm::decode(&segment.to_wire(&known)).unwrap().complete(log.id(), &known).unwrap();
+        let whole = WireForm::decode(&segment.to_wire(&known).unwrap()).unwrap().complete(log.id(), &known).unwrap();
         prop_assert_eq!(whole.encode(), segment.encode());
         prop_assert_eq!(&Segment::decode(&segment.encode()).unwrap(), &whole);
         prop_assert_eq!(check(&whole, log).unwrap(), &author.card);
@@ -144,13 +147,10 @@ proptest! {
         prop_assert!(segments.iter().any(|segment| segment.header.stream == SEALED));
         let mut dice = Dice::new(seed);
         let states = phones.each_ref().map(|phone| received(&segments, phone, &mut dice));
-        let told = merge(RECORD, sightings.iter().map(|(op, home)| Sighting { op, home: *home, hidden: &[] }));
+        let told = merge(RECORD, sightings.iter().map(|(op, home)| sight(op, *home)));
         for state in &states {
             prop_assert_eq!(state, &told);
         }
-        let mut joined = states[2].clone();
-        joined.join(&states[0]);
-        prop_assert_eq!(&joined, &told, "what two phones tell each other adds nothing");
     }
 }
 

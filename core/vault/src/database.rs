@@ -182,7 +182,7 @@ fn warm(connection: &Connection) -> Result<(), VaultError> {
 /// Whether databases are encrypted: always, but in the canary's counter-proof.
 fn has_key() -> bool {
     #[cfg(feature = "canary-unsealed")]
-    return !crate::canary::is_stopped();
+    return !crate::keystore::canary::is_stopped();
     #[cfg(not(feature = "canary-unsealed"))]
     return true;
 }

@@ -4,6 +4,8 @@
 //! Labels are `<profile id, hex>/<name>`, so one store serves several profiles and erasing one's slot leaves the others.
 //! Start at [`KeyStore`].
 
+#[cfg(feature = "canary-unsealed")]
+pub mod canary;
 mod soft;
 
 pub use crate::keyfile::{KEY_FILE_MAGIC, KeyFile, KeyFileError};

@@ -37,8 +37,6 @@
 //! Start at `vault.rs`; `outbox.rs` and `slot.rs` have the formats that matter most.
 
 mod attempts;
-#[cfg(feature = "canary-unsealed")]
-pub mod canary;
 mod crypto;
 mod database;
 pub mod error;

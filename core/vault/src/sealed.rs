@@ -14,6 +14,8 @@ use crate::profile::ProfileId;
 /// Largest value, in bytes.
 pub(crate) const MAX_VALUE: usize = 16 << 20;
 const VERSION: u8 = 1;
+/// Characters of a file name: sixteen bytes in hex.
+const FILE_NAME: usize = 32;
 const HEAD: usize = 1 + 1 + 255;
 
 /// A folder of sealed values under one key.
@@ -52,14 +54,22 @@ impl SealedFolder<'_> {
         self.dir.remove(&self.file_name(name)?)
     }
 
-    /// All names, sorted.
+    /// All names, sorted. A file that cannot be read tells no name: it is moved aside, and one that the folder's names could
+    /// not have made is left alone.
     pub(crate) fn names(&self) -> Result<Vec<String>, VaultError> {
-        let mut names = Vec::new();
+        let mut known = Vec::new();
         for file in self.dir.names()? {
-            names.extend(self.read(&file)?.map(|named| named.name));
+            if file.len() != FILE_NAME || !file.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                continue;
+            }
+            match self.read(&file) {
+                Ok(held) => known.extend(held.map(|value| value.name)),
+                Err(VaultError::Disk(error)) => return Err(error.into()),
+                Err(_) => drop(self.dir.set_aside(&file, &format!("{file}.damaged"))?),
+            }
         }
-        names.sort();
-        Ok(names)
+        known.sort();
+        Ok(known)
     }
 
     fn read(&self, file: &str) -> Result<Option<Named>, VaultError> {
@@ -67,8 +77,11 @@ impl SealedFolder<'_> {
         let Some(bytes) = self.dir.read_capped(file, cap as u64)? else { return Ok(None) };
         let damaged = || VaultError::Damaged(self.part);
         let (version, sealed) = bytes.split_first().ok_or_else(damaged)?;
-        check_version(*version, VERSION, self.part)?;
-        let plain = open(self.key, &self.associated(file), sealed).ok_or_else(damaged)?;
+        // The seal covers this build's version: what opens is whole, whatever has become of the byte in front.
+        let Some(plain) = open(self.key, &self.associated(file), sealed) else {
+            check_version(*version, VERSION, self.part)?;
+            return Err(damaged());
+        };
         let mut fields = Fields::new(&plain);
         let length = usize::from(fields.byte().ok_or_else(damaged)?);
         let name = fields.take(length).and_then(|n| std::str::from_utf8(n).ok()).ok_or_else(damaged)?;

@@ -1,12 +1,12 @@
-//! Seals of callers' bytes that hide nothing once [`crate::canary::stop_sealing`] was called, and the real ones until then.
+//! Seals of callers' bytes that hide nothing once [`crate::keystore::canary::stop_sealing`] was called, and the real ones until then.
 //!
 //! Knows nothing but that switch. Invariant: while the switch was not used, everything here is what `crypto` does.
 
 use zeroize::Zeroizing;
 
-use crate::canary::is_stopped;
 use crate::crypto::{self, NONCE_LEN, Secret, TAG_LEN, mac};
 use crate::error::VaultError;
+use crate::keystore::canary::is_stopped;
 
 /// In place of a seal of the same length: authenticated, in clear.
 pub(crate) fn seal(key: &Secret, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, VaultError> {

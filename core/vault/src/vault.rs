@@ -114,6 +114,11 @@ impl Vault {
         Ok(vault)
     }
 
+    /// Whether the folder holds a complete profile.
+    pub fn exists(dir: &Path) -> bool {
+        ProfileId::exists(&Dir::open(dir))
+    }
+
     /// Opens an existing profile, locked. Checks the outbox and cuts a torn tail off; see [`Vault::outbox_report`].
     ///
     /// # Errors

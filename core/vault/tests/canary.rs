@@ -9,7 +9,7 @@ use support::{Bench, insert, save};
 
 #[test]
 fn a_marker_shows_in_outbox_database_ring_and_state_when_sealing_was_stopped() {
-    samanvay_vault::canary::stop_sealing();
+    samanvay_vault::keystore::canary::stop_sealing();
     let marker = "रुखसाना-देशमुख-कैनरी";
     let bench = Bench::new();
     let vault = bench.create();

@@ -286,7 +286,7 @@ impl StreamLog {
     }
 
     /// Posts that a device holds at a position, newest binding first, one for each unit.
-    fn memberships<'a>(&'a self, device: &DeviceId, position: u64) -> impl Iterator<Item = MemberDevice<'a>> + 'a {
+    pub fn memberships<'a>(&'a self, device: &DeviceId, position: u64) -> impl Iterator<Item = MemberDevice<'a>> + 'a {
         let device = *device;
         let bindings = self.bindings.get(&device).map_or(&[][..], Vec::as_slice);
         let below = bindings.partition_point(|binding| binding.index < position);

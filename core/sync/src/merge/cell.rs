@@ -19,7 +19,7 @@ pub struct Live {
 /// stream's copy counts, and the cell is [`Cell::disputed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    writes: BTreeMap<OpId, Seen>,
+    writes: Writes,
     replaced: BTreeSet<OpId>,
     disputed: bool,
 }
@@ -32,6 +32,48 @@ struct Seen {
     seconds: i64,
 }
 
+/// Writes by op id. Nearly every cell is written once, and a map of one entry would take ten times its room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Writes {
+    #[default]
+    None,
+    One(OpId, Seen),
+    /// Two or more.
+    Many(BTreeMap<OpId, Seen>),
+}
+
+impl Writes {
+    fn get_mut(&mut self, op: &OpId) -> Option<&mut Seen> {
+        match self {
+            Self::None => None,
+            Self::One(held, seen) => (held == op).then_some(seen),
+            Self::Many(writes) => writes.get_mut(op),
+        }
+    }
+
+    /// Puts the first copy of a write.
+    fn put(&mut self, op: OpId, seen: Seen) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(op, seen),
+            Self::One(other, held) => Self::Many([(other, held), (op, seen)].into()),
+            Self::Many(mut writes) => {
+                writes.insert(op, seen);
+                Self::Many(writes)
+            }
+        };
+    }
+
+    /// In the order of op ids.
+    fn iter(&self) -> impl Iterator<Item = (&OpId, &Seen)> {
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(op, seen) => (Some((op, seen)), None),
+            Self::Many(writes) => (None, Some(writes.iter())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
 impl Cell {
     pub(super) fn add(&mut self, op: OpId, home: bool, seconds: i64, change: &Change) {
         // "Any other write": an op cannot make itself disappear.
@@ -39,25 +81,11 @@ impl Cell {
         self.see(op, Seen { home, write: change.write.clone(), seconds });
     }
 
-    pub(super) fn join(&mut self, other: &Self) {
-        self.replaced.extend(&other.replaced);
-        self.disputed |= other.disputed;
-        for (op, seen) in &other.writes {
-            self.see(*op, seen.clone());
-        }
-    }
-
     fn see(&mut self, op: OpId, seen: Seen) {
-        match self.writes.entry(op) {
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(seen);
-            }
-            std::collections::btree_map::Entry::Occupied(mut held) => {
-                self.disputed |= held.get().write != seen.write;
-                if seen > *held.get() {
-                    held.insert(seen);
-                }
-            }
+        let Some(held) = self.writes.get_mut(&op) else { return self.writes.put(op, seen) };
+        self.disputed |= held.write != seen.write;
+        if seen > *held {
+            *held = seen;
         }
     }
 
@@ -129,5 +157,26 @@ impl Cell {
     /// Whether two copies of one op wrote different things here.
     pub fn disputed(&self) -> bool {
         self.disputed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{DeviceId, Generation};
+
+    #[test]
+    fn a_cell_written_once_holds_no_map() {
+        let change = Change { rows: Vec::new(), field: 1, replaces: Vec::new(), write: Write::Set(Value::Int(7)) };
+        let (device, generation) = (DeviceId([1; 16]), Generation([2; 8]));
+        let op = |counter| OpId { device, generation, counter, tag: [0; 4] };
+        let mut cell = Cell::default();
+        for home in [false, true] {
+            cell.add(op(1), home, 0, &change);
+            assert!(matches!(cell.writes, Writes::One(..)), "one write, however often it comes");
+        }
+        assert!(size_of::<Cell>() <= 160, "a page adds up millions of cells");
+        cell.add(op(0), false, 0, &change);
+        assert_eq!(cell.heads(), [op(0), op(1)]);
     }
 }

@@ -1,8 +1,9 @@
 //! Merge: what a record is, given the ops known of it (`docs/wire.md` §5, "merge").
 //!
-//! Knows cells, rows and which writes replace which. Refuses to know clocks, streams' keys and local state: claimed times
-//! decide only what is shown first. Invariant: [`RecordState`] is a union, so the order of ops, repeats and the way they are
-//! grouped change nothing; a write that is named as replaced before it comes stays replaced. Start at [`merge`].
+//! Knows cells, rows, which writes replace which, and which copies of ops count. Refuses to know clocks, streams' keys and
+//! local state: claimed times decide only what is shown first. Invariant: [`merge`] is a function of the set of copies, so the
+//! order of ops, repeats and the way they are grouped change nothing; a write that is named as replaced before it comes stays
+//! replaced; nobody who does not write a record's home stream changes what its home readers see. Start at [`merge`].
 
 mod cell;
 
@@ -21,10 +22,26 @@ pub type CellKey = (Vec<RowId>, u32);
 pub struct Sighting<'a> {
     /// The copy.
     pub op: &'a Op,
-    /// Whether the record's home stream brought it. The home copy counts where copies differ.
-    pub home: bool,
+    /// The stream that brought it.
+    pub stream: StreamId,
+    /// Form id of the op's schema.
+    pub form: &'a str,
+    /// Whether the stream is one that records of this form may have as their home, by its purpose.
+    pub may_be_home: bool,
     /// Fields that should not have come ([`crate::schema::stray_fields`]); they are left out.
     pub hidden: &'a [u32],
+}
+
+impl Sighting<'_> {
+    /// Whether this copy makes its stream the record's home: it creates the record, and names as home the stream it came in.
+    fn founds_home(&self) -> bool {
+        let named = Route { stream: self.stream, role: Role::Home };
+        self.may_be_home && self.op.creates && self.op.routes.contains(&named)
+    }
+
+    fn stamp(&self) -> Stamp {
+        stamp(self.op)
+    }
 }
 
 /// When and by which op.
@@ -42,7 +59,10 @@ pub struct Stamp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordState {
     record: RecordId,
+    homes: BTreeSet<StreamId>,
     routes: BTreeSet<Route>,
+    stray_routes: BTreeSet<Route>,
+    aside: BTreeSet<OpId>,
     cells: BTreeMap<CellKey, Cell>,
     hidden: BTreeSet<u32>,
     created: Option<Stamp>,
@@ -60,13 +80,35 @@ pub struct Conflict {
     pub live: Vec<Live>,
 }
 
-/// Merges what is known of a record. Ops of other records are passed over.
+/// Merges what is known of a record. Ops of other records are passed over; which of the rest count is said in
+/// `docs/wire.md` §5.
 pub fn merge<'a>(record: RecordId, sightings: impl IntoIterator<Item = Sighting<'a>>) -> RecordState {
+    let all: Vec<Sighting<'_>> = sightings.into_iter().filter(|sighting| sighting.op.record == record).collect();
     let mut state = RecordState::new(record);
-    for sighting in sightings {
-        state.add(sighting);
+    state.homes = all.iter().filter(|sighting| sighting.founds_home()).map(|sighting| sighting.stream).collect();
+    let homes = state.homes.clone();
+    let founds = |s: &&Sighting<'_>| if homes.is_empty() { s.op.creates } else { s.founds_home() };
+    let founding = all.iter().filter(founds).min_by_key(|s| (s.stamp(), s.form));
+    let form = founding.or_else(|| all.iter().min_by_key(|s| (s.stamp(), s.form))).map_or("", |s| s.form);
+    let through_home: BTreeSet<OpId> = all.iter().filter(|s| homes.contains(&s.stream)).map(|s| s.op.id).collect();
+    let mut counted = BTreeSet::new();
+    for sighting in &all {
+        let Sighting { op, stream, hidden, .. } = *sighting;
+        if sighting.form == form && (homes.is_empty() || through_home.contains(&op.id)) {
+            state.add(op, homes.contains(&stream), hidden);
+            counted.insert(op.id);
+        }
+        let says = founding.is_some_and(|founding| founding.op.id == op.id) && sighting.founds_home();
+        if says { &mut state.routes } else { &mut state.stray_routes }.extend(&op.routes);
     }
+    state.aside = all.iter().map(|s| s.op.id).filter(|id| !counted.contains(id)).collect();
+    // A creating op that does not found the home, or a later one, is not when the record began.
+    state.created = founding.map(Sighting::stamp);
     state
+}
+
+fn stamp(op: &Op) -> Stamp {
+    Stamp { seconds: op.seconds, op: op.id, schema: op.schema }
 }
 
 impl RecordState {
@@ -74,7 +116,10 @@ impl RecordState {
     pub fn new(record: RecordId) -> Self {
         Self {
             record,
+            homes: BTreeSet::new(),
             routes: BTreeSet::new(),
+            stray_routes: BTreeSet::new(),
+            aside: BTreeSet::new(),
             cells: BTreeMap::new(),
             hidden: BTreeSet::new(),
             created: None,
@@ -82,15 +127,15 @@ impl RecordState {
         }
     }
 
-    /// Adds one copy of an op. An op of another record changes nothing.
-    pub fn add(&mut self, sighting: Sighting<'_>) {
-        let Sighting { op, home, hidden } = sighting;
+    /// Adds one copy of an op that counts; `home`: its home stream brought it. An op of another record changes nothing.
+    /// Whoever holds copies of several streams calls [`merge`], which knows what counts; alone, this is the merge of a stream
+    /// that is no record's home.
+    pub fn add(&mut self, op: &Op, home: bool, hidden: &[u32]) {
         if op.record != self.record {
             return;
         }
-        let stamp = Stamp { seconds: op.seconds, op: op.id, schema: op.schema };
+        let stamp = stamp(op);
         self.note(op.creates.then_some(stamp), Some(stamp));
-        self.routes.extend(&op.routes);
         for change in &op.changes {
             if hidden.contains(&change.field) {
                 self.hidden.insert(change.field);
@@ -98,19 +143,6 @@ impl RecordState {
                 let cell = self.cells.entry((change.rows.clone(), change.field)).or_default();
                 cell.add(op.id, home, op.seconds, change);
             }
-        }
-    }
-
-    /// Adds all that another state of the same record knows. A state of another record changes nothing.
-    pub fn join(&mut self, other: &Self) {
-        if other.record != self.record {
-            return;
-        }
-        self.note(other.created, other.updated);
-        self.routes.extend(&other.routes);
-        self.hidden.extend(&other.hidden);
-        for (key, cell) in &other.cells {
-            self.cells.entry(key.clone()).or_default().join(cell);
         }
     }
 
@@ -127,17 +159,32 @@ impl RecordState {
         self.record
     }
 
-    /// Streams the record goes to; known to readers of the home stream only.
+    /// Streams the record goes to, as the op that created it said in the home stream; none for who does not read that.
     pub fn routes(&self) -> impl Iterator<Item = Route> + '_ {
         self.routes.iter().copied()
     }
 
-    /// The record's home stream, if known.
-    pub fn home(&self) -> Option<StreamId> {
-        self.routes.iter().find(|route| route.role == Role::Home).map(|route| route.stream)
+    /// Routes that came in any other way. They route nothing; a reader is told.
+    pub fn stray_routes(&self) -> impl Iterator<Item = Route> + '_ {
+        self.stray_routes.iter().copied()
     }
 
-    /// The op that created the record, if it has come; the earliest if several claim it.
+    /// The record's home stream, if known and not contested.
+    pub fn home(&self) -> Option<StreamId> {
+        self.homes.first().copied().filter(|_| self.homes.len() == 1)
+    }
+
+    /// Whether two or more streams brought an op that makes each the record's home. Such a record is not to be changed.
+    pub fn is_contested(&self) -> bool {
+        self.homes.len() > 1
+    }
+
+    /// Ops of which no copy counts: the home stream is held and has not brought them, or they are of another form.
+    pub fn aside(&self) -> impl Iterator<Item = OpId> + '_ {
+        self.aside.iter().copied()
+    }
+
+    /// The op that created the record, if it has come; the earliest if several claim it. Its schema's form is the record's.
     pub fn created(&self) -> Option<Stamp> {
         self.created
     }
@@ -207,10 +254,13 @@ impl RecordState {
         })
     }
 
-    /// Cells with two or more different live values, by path and field, without those in removed rows.
+    /// Cells that wait for a decision, by path and field: two or more different live values; without those in removed rows,
+    /// and without calculated fields, whose value the next edit writes anew.
     pub fn conflicts(&self, schema: &Schema) -> Vec<Conflict> {
-        let open =
-            self.cells.iter().filter(|((rows, field), cell)| cell.in_conflict() && self.is_there(rows, *field, schema));
+        let is_asked = |field| schema.field(field).is_none_or(|f| !f.calculated);
+        let open = self.cells.iter().filter(|((rows, field), cell)| {
+            cell.in_conflict() && is_asked(*field) && self.is_there(rows, *field, schema)
+        });
         open.map(|((rows, field), cell)| Conflict { rows: rows.clone(), field: *field, live: cell.live() }).collect()
     }
 }

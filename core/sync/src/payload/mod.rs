@@ -9,6 +9,7 @@ mod read;
 pub mod text;
 mod write;
 
+pub(crate) use pack::ZSTD;
 pub use pack::{pack, pad, padme, unpack, unpad};
 pub use read::decode;
 pub use write::{encode, standalone, tag_input};

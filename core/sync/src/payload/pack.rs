@@ -5,7 +5,7 @@ use crate::error::{Malformed, Result, SyncError};
 use std::io::Read as _;
 
 /// Codec bit: the payload is zstd-compressed.
-const ZSTD: u8 = 1;
+pub(crate) const ZSTD: u8 = 1;
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Up to here the best level costs a fraction of a millisecond more and saves radio time.
 const BEST_LEVEL_BYTES_MAX: usize = 64 << 10;

@@ -1,9 +1,10 @@
 //! The Merkle tree over a segment's ops (`docs/wire.md` §4), shaped as in RFC 9162 §2.1.
 //!
-//! Knows hashes only. Invariant: a path proves one leaf at one place in a tree of one size. Start at [`root`].
+//! Knows hashes only. Invariant: a path proves one leaf at one place in a tree of one size; hashes are cut short on top of the
+//! tree and nowhere below. Start at [`root`].
 
 use crate::error::{Result, SyncError};
-use crate::id::Hash;
+use crate::id::{Hash, Root};
 use crate::keys::sha256;
 
 /// A leaf: SHA-256 of 0x00, the salt and the op's standalone payload.
@@ -12,13 +13,21 @@ pub fn leaf(salt: &[u8], standalone: &[u8]) -> Hash {
 }
 
 /// The root over the leaves; `None` if there are none.
-pub fn root(leaves: &[Hash]) -> Option<Hash> {
+pub fn root(leaves: &[Hash]) -> Option<Root> {
+    top(leaves).as_ref().map(short)
+}
+
+fn short(top: &Hash) -> Root {
+    Root(top.prefix())
+}
+
+fn top(leaves: &[Hash]) -> Option<Hash> {
     match leaves {
         [] => None,
         [only] => Some(*only),
         _ => {
             let (left, right) = leaves.split_at_checked(split(leaves.len()))?;
-            Some(node(&root(left)?, &root(right)?))
+            Some(node(&top(left)?, &top(right)?))
         }
     }
 }
@@ -31,9 +40,9 @@ pub fn path(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     }
     let (left, right) = leaves.split_at_checked(split(leaves.len()))?;
     let (mut path, other) = if index < left.len() {
-        (path(left, index)?, root(right)?)
+        (path(left, index)?, top(right)?)
     } else {
-        (path(right, index - left.len())?, root(left)?)
+        (path(right, index - left.len())?, top(left)?)
     };
     path.push(other);
     Some(path)
@@ -43,9 +52,9 @@ pub fn path(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
 ///
 /// # Errors
 /// [`SyncError::RootMismatch`].
-pub fn verify(leaf: &Hash, index: usize, size: usize, path: &[Hash], expected: &Hash) -> Result<()> {
+pub fn verify(leaf: &Hash, index: usize, size: usize, path: &[Hash], expected: &Root) -> Result<()> {
     match climb(leaf, index, size, path) {
-        Some(root) if root == *expected => Ok(()),
+        Some(top) if short(&top) == *expected => Ok(()),
         _ => Err(SyncError::RootMismatch),
     }
 }

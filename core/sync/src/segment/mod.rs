@@ -15,7 +15,7 @@ pub use wireform::{Known, WireForm};
 
 use crate::bytes::{Reader, Writer};
 use crate::error::{Malformed, Result};
-use crate::id::{DeviceId, Generation, Hash, StreamId};
+use crate::id::{DeviceId, Generation, Hash, Root, StreamId};
 use crate::keys::{Signature, sha256};
 use crate::payload::OPS_MAX;
 
@@ -65,21 +65,19 @@ impl Header {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
         out.u8(self.suite).raw(self.stream).raw(self.author).raw(self.generation);
-        self.write_middle(&mut out);
-        out.raw(self.prev);
+        self.write_numbers(&mut out);
+        out.u8(self.codec).varint(self.dictionary).raw(self.prev);
         out.finish()
     }
 
-    /// Writes what stands between generation and prev in every form of a segment.
-    fn write_middle(&self, out: &mut Writer) {
+    /// Writes the numbers that follow the generation in every form of a segment.
+    fn write_numbers(&self, out: &mut Writer) {
         out.varint(self.first).varint(self.count).varint(self.epoch).varint(self.position);
-        out.u8(self.codec).varint(self.dictionary);
     }
 
-    fn read_middle(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+    fn read_numbers(&mut self, reader: &mut Reader<'_>) -> Result<()> {
         (self.first, self.count) = (reader.varint()?, reader.varint()?);
         (self.epoch, self.position) = (reader.varint()?, reader.varint()?);
-        (self.codec, self.dictionary) = (reader.u8()?, reader.varint()?);
         Ok(())
     }
 
@@ -104,7 +102,7 @@ pub struct Segment {
     /// The clear part.
     pub header: Header,
     /// Merkle root over the salted ops.
-    pub root: Hash,
+    pub root: Root,
     /// The sealed box, or in an open stream the packed payload.
     pub body: Vec<u8>,
     /// By the author's identity key over all bytes before.
@@ -131,10 +129,11 @@ impl Segment {
             generation: Generation(reader.array()?),
             ..Header::default()
         };
-        header.read_middle(&mut reader)?;
+        header.read_numbers(&mut reader)?;
+        (header.codec, header.dictionary) = (reader.u8()?, reader.varint()?);
         header.prev = Hash(reader.array()?);
         header.check()?;
-        let root = Hash(reader.array()?);
+        let root = Root(reader.array()?);
         let body = reader.bytes(SEGMENT_BYTES_MAX)?.to_vec();
         let segment = Self { header, root, body, signature: reader.array()? };
         reader.end()?;

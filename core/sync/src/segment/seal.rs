@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::bytes::Writer;
 use crate::error::{Malformed, Result, SyncError};
-use crate::id::{DeviceId, Generation, Hash, StreamId};
+use crate::id::{DeviceId, Generation, Hash, Root, StreamId};
 use crate::keys::{Card, Public, Random, SignKey, verify};
 use crate::log::{EpochKeys, StreamLog};
 use crate::op::Op;
@@ -191,7 +191,7 @@ fn leaves(ops: &[Op], header: &Header, secret: Option<&[u8; 32]>) -> Result<(Vec
     Ok((salts, leaves))
 }
 
-fn root(leaves: &[Hash]) -> Result<Hash> {
+fn root(leaves: &[Hash]) -> Result<Root> {
     merkle::root(leaves).ok_or_else(|| Malformed("number of ops in a segment").into())
 }
 

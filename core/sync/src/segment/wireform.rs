@@ -1,18 +1,24 @@
-//! The wire form: a segment without what both sides of a connection know (`docs/wire.md` §4).
+//! The wire form: a segment without what both sides of a connection know, and with its codes in one byte (`docs/wire.md`
+//! §4).
 //!
 //! Knows which parts may be left out. Refuses to guess them: the caller says what it knows. Invariant: a completed form is
 //! the canonical segment, byte for byte, or its signature does not fit. Start at [`WireForm::decode`].
 
 use crate::bytes::{Reader, Writer};
 use crate::error::{Malformed, Result, SyncError};
-use crate::id::{DeviceId, Generation, Hash, StreamId};
+use crate::id::{DeviceId, Generation, Hash, Root, StreamId};
 use crate::keys::Signature;
+use crate::payload::ZSTD;
 
-use super::{Header, SEGMENT_BYTES_MAX, Segment, check_size};
+use super::{Header, OPEN, SEALED, SEGMENT_BYTES_MAX, Segment, check_size};
 
 const AUTHOR: u8 = 1;
 const GENERATION: u8 = 2;
 const PREV: u8 = 4;
+const UNSEALED: u8 = 8;
+const PACKED: u8 = 16;
+const DICTIONARY: u8 = 32;
+const ALL: u8 = AUTHOR | GENERATION | PREV | UNSEALED | PACKED | DICTIONARY;
 
 /// What the receiver knows beside the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +39,7 @@ pub struct WireForm {
     prev: Option<Hash>,
     /// The header as far as known: missing parts are zero.
     header: Header,
-    root: Hash,
+    root: Root,
     body: Vec<u8>,
     signature: Signature,
 }
@@ -47,22 +53,29 @@ impl WireForm {
         check_size(bytes.len())?;
         let mut reader = Reader::new(bytes);
         let flags = reader.u8()?;
-        if flags & !(AUTHOR | GENERATION | PREV) != 0 {
+        if flags & !ALL != 0 {
             return Err(SyncError::Newer);
         }
         let author = if flags & AUTHOR != 0 { Some(DeviceId(reader.array()?)) } else { None };
         let generation = if flags & GENERATION != 0 { Some(Generation(reader.array()?)) } else { None };
         let mut header = Header {
-            suite: reader.u8()?,
+            suite: if flags & UNSEALED != 0 { OPEN } else { SEALED },
+            codec: if flags & PACKED != 0 { ZSTD } else { 0 },
             author: author.unwrap_or_default(),
             generation: generation.unwrap_or_default(),
             ..Header::default()
         };
-        header.read_middle(&mut reader)?;
+        header.read_numbers(&mut reader)?;
+        if flags & DICTIONARY != 0 {
+            header.dictionary = reader.varint()?;
+            if header.dictionary == 0 {
+                return Err(Malformed("no dictionary, and yet it follows").into());
+            }
+        }
         let prev = if flags & PREV != 0 { Some(Hash(reader.array()?)) } else { None };
         header.prev = prev.unwrap_or_default();
         header.check()?;
-        let root = Hash(reader.array()?);
+        let root = Root(reader.array()?);
         let body = reader.bytes(SEGMENT_BYTES_MAX)?.to_vec();
         let form = Self { author, generation, prev, header, root, body, signature: reader.array()? };
         reader.end()?;
@@ -108,26 +121,36 @@ impl WireForm {
 
 impl Segment {
     /// The wire form for a receiver that knows the stream and `known`. What differs from it travels along.
-    pub fn to_wire(&self, known: &Known) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`SyncError::Newer`] for a suite or a codec that the wire form has no flag for.
+    pub fn to_wire(&self, known: &Known) -> Result<Vec<u8>> {
         let header = &self.header;
+        if header.suite > SEALED || header.codec & !ZSTD != 0 {
+            return Err(SyncError::Newer);
+        }
         let author = known.author != Some(header.author);
         let generation = known.generation != Some(header.generation);
         let prev = known.prev != Some(header.prev);
         let mut out = Writer::new();
         let flag = |on, bit| if on { bit } else { 0 };
-        out.u8(flag(author, AUTHOR) | flag(generation, GENERATION) | flag(prev, PREV));
+        let context = flag(author, AUTHOR) | flag(generation, GENERATION) | flag(prev, PREV);
+        let codes = flag(header.suite == OPEN, UNSEALED) | flag(header.codec != 0, PACKED);
+        out.u8(context | codes | flag(header.dictionary != 0, DICTIONARY));
         if author {
             out.raw(header.author);
         }
         if generation {
             out.raw(header.generation);
         }
-        out.u8(header.suite);
-        header.write_middle(&mut out);
+        header.write_numbers(&mut out);
+        if header.dictionary != 0 {
+            out.varint(header.dictionary);
+        }
         if prev {
             out.raw(header.prev);
         }
         out.raw(self.root).bytes(&self.body).raw(self.signature);
-        out.finish()
+        Ok(out.finish())
     }
 }

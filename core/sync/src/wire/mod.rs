@@ -15,11 +15,13 @@ pub use refusal::Refusal;
 pub use reply::{News, SyncReply};
 pub use request::{Asked, SignedRequest, SyncRequest};
 
+use crate::id::Root;
+
 /// Most bytes of a request's or a reply's body (`docs/wire.md` §9).
 pub const BODY_BYTES_MAX: usize = 4 << 20;
 /// Most streams in a request (`docs/wire.md` §9).
 pub const STREAMS_MAX: usize = 64;
 
-/// Bytes that no segment in wire form and no log entry is shorter than: root or hash, key or nothing, signature. Bounds
+/// Bytes that no segment in wire form and no log entry is shorter than: a root and a signature. Bounds
 /// what a hostile count can make a decoder allocate.
-const ITEM_BYTES_MIN: usize = 32 + 64;
+const ITEM_BYTES_MIN: usize = Root::LEN + 64;

@@ -6,7 +6,7 @@
 use crate::bytes::{Reader, VERSION, Writer};
 use crate::codes::codes;
 use crate::error::{Malformed, Result};
-use crate::id::{DeviceId, Hash, Incarnation, StreamId};
+use crate::id::{DeviceId, Hash, Incarnation, StreamHandle};
 use crate::keys::{Public, SignKey, Signature, verify};
 
 use super::{BODY_BYTES_MAX, STREAMS_MAX};
@@ -49,6 +49,8 @@ codes!(
         Malformed = 9,
         /// It passes a cap.
         TooLarge = 10,
+        /// Kept for review, outside the stream: the author's rights have ended since it was written.
+        Quarantined = 11,
     }
 );
 
@@ -74,7 +76,7 @@ pub struct PushReceipt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamReceipt {
     /// The stream.
-    pub stream: StreamId,
+    pub stream: StreamHandle,
     /// Whether the device is a member.
     pub status: StreamStatus,
     /// Newest hub position in the stream.
@@ -142,10 +144,12 @@ impl Receipt {
             streams: Vec::new(),
             signature: [0; 64],
         };
-        for _ in 0..reader.count(StreamId::LEN + 4, STREAMS_MAX)? {
-            let stream = StreamId(reader.array()?);
-            let read_push = |reader: &mut Reader<'_>| PushReceipt::read(Hash(reader.array()?), reader);
-            receipt.streams.push(StreamReceipt::read(stream, &mut reader, Hash::LEN + 2, read_push)?);
+        for _ in 0..reader.count(StreamHandle::LEN + 4, STREAMS_MAX)? {
+            let mut stream = StreamReceipt::read(StreamHandle(reader.array()?), &mut reader)?;
+            for _ in 0..reader.count(Hash::LEN + 2, BODY_BYTES_MAX)? {
+                stream.pushes.push(PushReceipt::read(Hash(reader.array()?), &mut reader)?);
+            }
+            receipt.streams.push(stream);
         }
         receipt.signature = reader.array()?;
         reader.end()?;
@@ -158,42 +162,36 @@ impl Receipt {
         out.count(self.streams.len());
         for stream in &self.streams {
             out.raw(stream.stream);
-            stream.write(&mut out, |out, push| {
+            stream.write(&mut out);
+            out.count(stream.pushes.len());
+            for push in &stream.pushes {
                 out.raw(push.hash);
-            });
+                push.write(&mut out);
+            }
         }
         out.finish()
     }
 }
 
 impl StreamReceipt {
-    /// Writes all but the stream; `name` writes what stands before each result.
-    pub(super) fn write(&self, out: &mut Writer, name: impl Fn(&mut Writer, &PushReceipt)) {
-        out.u8(self.status.code()).varint(self.head).varint(self.next).count(self.pushes.len());
-        for push in &self.pushes {
-            name(out, push);
-            out.u8(push.result.code()).varint(push.position);
-        }
+    /// Writes what stands between the stream's name and its pushes.
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.u8(self.status.code()).varint(self.head).varint(self.next);
     }
 
-    /// Reads what [`StreamReceipt::write`] wrote; each push takes at least `least` bytes.
-    pub(super) fn read<'a>(
-        stream: StreamId,
-        reader: &mut Reader<'a>,
-        least: usize,
-        mut push: impl FnMut(&mut Reader<'a>) -> Result<PushReceipt>,
-    ) -> Result<Self> {
+    /// Reads what [`StreamReceipt::write`] wrote.
+    pub(super) fn read(stream: StreamHandle, reader: &mut Reader<'_>) -> Result<Self> {
         let status = StreamStatus::from_code(reader.u8()?)?;
-        let (head, next) = (reader.varint()?, reader.varint()?);
-        let mut pushes = Vec::new();
-        for _ in 0..reader.count(least, BODY_BYTES_MAX)? {
-            pushes.push(push(reader)?);
-        }
-        Ok(Self { stream, status, head, next, pushes })
+        Ok(Self { stream, status, head: reader.varint()?, next: reader.varint()?, pushes: Vec::new() })
     }
 }
 
 impl PushReceipt {
+    /// Writes all but the hash.
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.u8(self.result.code()).varint(self.position);
+    }
+
     /// Reads the result of the segment with this hash.
     pub(super) fn read(hash: Hash, reader: &mut Reader<'_>) -> Result<Self> {
         let (result, position) = (PushResult::from_code(reader.u8()?)?, reader.varint()?);

@@ -47,7 +47,8 @@ impl SyncReply {
         let receipt = &self.receipt;
         out.u8(VERSION).raw(receipt.incarnation).varint(receipt.hub_time).count(receipt.streams.len());
         for stream in &receipt.streams {
-            stream.write(&mut out, |_, _| ());
+            stream.write(&mut out);
+            stream.pushes.iter().for_each(|push| push.write(&mut out));
         }
         out.raw(receipt.signature).count(self.news.len());
         for news in &self.news {
@@ -90,23 +91,19 @@ impl SyncReply {
 fn read_receipt(reader: &mut Reader<'_>, request: &SyncRequest, hashes: &[Hash]) -> Result<Receipt> {
     let incarnation = Incarnation(reader.array()?);
     let hub_time = reader.varint()?;
-    let count = reader.count(4, request.streams.len())?;
+    if reader.count(3, request.streams.len())? != request.streams.len() {
+        return Err(Malformed("reply to another number of streams").into());
+    }
     let mut hashes = hashes.iter();
-    let mut streams = Vec::with_capacity(count);
+    let mut streams = Vec::with_capacity(request.streams.len());
     for asked in &request.streams {
-        let push = |reader: &mut Reader<'_>| {
+        let mut stream = StreamReceipt::read(asked.stream, reader)?;
+        for _ in &asked.pushes {
             let hash = hashes.next().ok_or(Malformed("reply to more than was sent"))?;
             let held = reader.clone().u8().and_then(PushResult::from_code)?.is_held();
-            PushReceipt::read(if held { *hash } else { Hash::default() }, reader)
-        };
-        let stream = StreamReceipt::read(asked.stream, reader, 2, push)?;
-        if stream.pushes.len() != asked.pushes.len() {
-            return Err(Malformed("reply to another number of segments").into());
+            stream.pushes.push(PushReceipt::read(if held { *hash } else { Hash::default() }, reader)?);
         }
         streams.push(stream);
-    }
-    if streams.len() != count {
-        return Err(Malformed("reply to another number of streams").into());
     }
     let SyncRequest { device, number, .. } = *request;
     Ok(Receipt { device, number, incarnation, hub_time, streams, signature: reader.array()? })

@@ -5,20 +5,19 @@
 
 use crate::bytes::{Reader, VERSION, Writer};
 use crate::error::{Malformed, Result, SyncError};
-use crate::id::{DeviceId, Generation, Incarnation, StreamId};
+use crate::id::{DeviceId, Generation, StreamHandle};
 use crate::keys::{Signature, TransportKey, signed_message, verify};
 use crate::segment::SEGMENT_BYTES_MAX;
 
 use super::{BODY_BYTES_MAX, ITEM_BYTES_MIN, STREAMS_MAX};
 
 const CONTEXT: &str = "samanvay sync v1";
-const WANTS_SEGMENTS: u8 = 1;
 
 /// What a device says about one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The stream.
-    pub stream: StreamId,
+    pub stream: StreamHandle,
     /// Whether segments are wanted back.
     pub segments: bool,
     /// Newest hub position held.
@@ -39,8 +38,6 @@ pub struct SyncRequest {
     pub generation: Generation,
     /// Strictly rising per device.
     pub number: u64,
-    /// The hub's incarnation as last heard, or zeros.
-    pub incarnation: Incarnation,
     /// Most bytes of segments wanted back.
     pub budget: u64,
     /// What it says about each stream.
@@ -58,11 +55,11 @@ impl SyncRequest {
         sign: impl FnOnce(&[u8]) -> std::result::Result<Signature, E>,
     ) -> std::result::Result<Vec<u8>, E> {
         let mut out = Writer::new();
-        out.u8(VERSION).raw(self.device).raw(self.generation).varint(self.number).raw(self.incarnation);
+        out.u8(VERSION).raw(self.device).raw(self.generation).varint(self.number);
         out.varint(self.budget).count(self.streams.len());
         for asked in &self.streams {
-            out.raw(asked.stream).u8(u8::from(asked.segments) * WANTS_SEGMENTS).varint(asked.cursor);
-            out.varint(asked.log).count(asked.pushes.len());
+            let pushes = asked.pushes.len() as u64;
+            out.raw(asked.stream).varint(pushes * 2 + u64::from(asked.segments)).varint(asked.cursor).varint(asked.log);
             for push in &asked.pushes {
                 out.bytes(push);
             }
@@ -75,18 +72,17 @@ impl SyncRequest {
     /// Reads a request. Only its device is known until [`SignedRequest::verify`].
     ///
     /// # Errors
-    /// [`SyncError::Malformed`], or [`SyncError::Newer`] for another version, algorithm or flag.
+    /// [`SyncError::Malformed`], or [`SyncError::Newer`] for another version or algorithm.
     pub fn decode(bytes: &[u8]) -> Result<SignedRequest<'_>> {
         let mut reader = Reader::message(bytes, BODY_BYTES_MAX, Malformed("request too large"))?;
         let mut request = Self {
             device: DeviceId(reader.array()?),
             generation: Generation(reader.array()?),
             number: reader.varint()?,
-            incarnation: Incarnation(reader.array()?),
             budget: reader.varint()?,
             streams: Vec::new(),
         };
-        for _ in 0..reader.count(StreamId::LEN + 4, STREAMS_MAX)? {
+        for _ in 0..reader.count(StreamHandle::LEN + 3, STREAMS_MAX)? {
             let asked = Asked::read(&mut reader)?;
             if request.streams.iter().any(|other| other.stream == asked.stream) {
                 return Err(Malformed("a stream is named twice").into());
@@ -105,17 +101,13 @@ impl SyncRequest {
 
 impl Asked {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        let stream = StreamId(reader.array()?);
-        let flags = reader.u8()?;
-        if flags & !WANTS_SEGMENTS != 0 {
-            return Err(SyncError::Newer);
-        }
-        let (cursor, log) = (reader.varint()?, reader.varint()?);
+        let stream = StreamHandle(reader.array()?);
+        let (counted, cursor, log) = (reader.varint()?, reader.varint()?, reader.varint()?);
         let mut pushes = Vec::new();
-        for _ in 0..reader.count(ITEM_BYTES_MIN, BODY_BYTES_MAX)? {
+        for _ in 0..reader.fitting(counted / 2, ITEM_BYTES_MIN, BODY_BYTES_MAX)? {
             pushes.push(reader.bytes(SEGMENT_BYTES_MAX)?.to_vec());
         }
-        Ok(Self { stream, segments: flags & WANTS_SEGMENTS != 0, cursor, log, pushes })
+        Ok(Self { stream, segments: counted % 2 == 1, cursor, log, pushes })
     }
 }
 

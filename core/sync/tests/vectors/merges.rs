@@ -1,7 +1,7 @@
 //! Vectors of merge: copies of ops, and the state of their record whatever the order they come in.
 
 use samanvay_sync::bytes::hex;
-use samanvay_sync::id::{DeviceId, Generation, OpId, RowId};
+use samanvay_sync::id::{DeviceId, Generation, OpId, RowId, StreamId};
 use samanvay_sync::merge::{Cell, CellKey, RecordState, Sighting, merge};
 use samanvay_sync::op::{Change, Op, Role, Route, Value as Held, Write};
 use samanvay_sync::payload;
@@ -18,19 +18,35 @@ const RISKS: u32 = 21;
 const MARKS: u32 = 40;
 const MARK: u32 = 41;
 
-/// One copy of an op: from the home stream or not, and the fields that should not have come.
+const HOME: StreamId = StreamId([0x11; 16]);
+const ROLL_UP: StreamId = StreamId([0x12; 16]);
+const ELSEWHERE: StreamId = StreamId([0x13; 16]);
+const FORM: &str = "missing_child";
+
+/// One copy of an op: the stream that brought it and whether it may be a home, the form of its schema, and the fields that
+/// should not have come.
+#[derive(Clone)]
 struct Copy {
     op: Op,
-    home: bool,
+    stream: StreamId,
+    may_be_home: bool,
+    form: String,
     hidden: Vec<u32>,
 }
 
+impl Copy {
+    fn sight(&self) -> Sighting<'_> {
+        let Self { op, stream, may_be_home, form, hidden } = self;
+        Sighting { op, stream: *stream, form, may_be_home: *may_be_home, hidden }
+    }
+}
+
 fn copy(op: Op) -> Copy {
-    Copy { op, home: true, hidden: Vec::new() }
+    Copy { op, stream: HOME, may_be_home: true, form: FORM.to_owned(), hidden: Vec::new() }
 }
 
 fn projected(op: Op) -> Copy {
-    Copy { home: false, ..copy(op) }
+    Copy { stream: ROLL_UP, may_be_home: false, ..copy(op) }
 }
 
 fn name(value: &str, replaces: &[OpId]) -> Change {
@@ -93,9 +109,7 @@ fn sets_and_rows() -> Vec<(&'static str, Vec<Copy>)> {
 
 /// Several copies of one op.
 fn copies() -> Vec<(&'static str, Vec<Copy>)> {
-    let routes = vec![Route { stream: samanvay_sync::id::StreamId([0x11; 16]), role: Role::Home }];
-    let whole =
-        Op { creates: true, routes, ..op(id(AUTHOR, 1), 100, vec![name("रानी", &[]), set(50, Held::Int(0))]) };
+    let whole = founding();
     let part = Op { routes: Vec::new(), changes: whole.changes[1..].to_vec(), ..whole.clone() };
     let mut lie = part.clone();
     lie.changes[0].write = Write::Set(Held::Int(9));
@@ -107,6 +121,38 @@ fn copies() -> Vec<(&'static str, Vec<Copy>)> {
         ("copies differ: the home stream's counts", vec![copy(whole.clone()), projected(lie.clone())]),
         ("copies differ and none is from home", vec![projected(lie), projected(second_lie)]),
         ("a field that should not have come is left out", vec![stray]),
+    ]
+}
+
+/// An op that creates the record at home.
+fn founding() -> Op {
+    let routes = vec![Route { stream: HOME, role: Role::Home }, Route { stream: ROLL_UP, role: Role::Projection }];
+    Op { creates: true, routes, ..op(id(AUTHOR, 1), 100, vec![name("रानी", &[]), set(50, Held::Int(0))]) }
+}
+
+/// What does not count, and where it goes.
+fn aside() -> Vec<(&'static str, Vec<Copy>)> {
+    let whole = founding;
+    let first = whole().id;
+    let part = || Op { routes: Vec::new(), changes: whole().changes[1..].to_vec(), ..whole() };
+    let late = || op(id(OTHER, 1), 900, vec![Change { replaces: vec![first], ..set(50, Held::Int(9)) }]);
+    let planted = Route { stream: ELSEWHERE, role: Role::Projection };
+    let route = Op { routes: vec![planted], ..late() };
+    let created = Op { creates: true, routes: vec![planted], ..op(id(OTHER, 2), 50, vec![]) };
+    let not_its_own = Op { routes: whole().routes, ..created.clone() };
+    let claim = Op { routes: vec![Route { stream: ELSEWHERE, role: Role::Home }], ..created.clone() };
+    let elsewhere = |may_be_home| Copy { stream: ELSEWHERE, may_be_home, ..copy(claim.clone()) };
+    let foreign = Copy { form: "awareness_session".to_owned(), ..copy(late()) };
+    vec![
+        ("a write that did not come through home waits", vec![copy(whole()), projected(part()), projected(late())]),
+        ("it counts when it has come", vec![copy(whole()), projected(late()), copy(late())]),
+        ("without home copies every copy counts", vec![projected(part()), projected(late())]),
+        ("routes of an op that does not create are stray", vec![copy(whole()), copy(route)]),
+        ("routes of a second creating op are stray", vec![copy(whole()), copy(created)]),
+        ("routes that name another stream as home are stray", vec![copy(whole()), projected(not_its_own)]),
+        ("two streams claim to be home", vec![copy(whole()), elsewhere(true)]),
+        ("a stream that cannot be home claims nothing", vec![copy(whole()), elsewhere(false)]),
+        ("an op of another form is kept aside", vec![copy(whole()), foreign]),
     ]
 }
 
@@ -132,22 +178,27 @@ fn state(state: &RecordState) -> Value {
         "rows": state.rows(&[], MARKS).iter().map(RowId::hex).collect::<Vec<_>>(),
         "created": state.created().map(|stamp| show::op_id(&stamp.op)),
         "updated": state.updated().map(|stamp| show::op_id(&stamp.op)),
+        "home": state.home().map(|stream| stream.hex()),
+        "contested": state.is_contested(),
         "routes": state.routes().map(|route| show::route(&route)).collect::<Vec<_>>(),
+        "stray_routes": state.stray_routes().map(|route| show::route(&route)).collect::<Vec<_>>(),
+        "aside": show::op_ids(&state.aside().collect::<Vec<_>>()),
         "hidden": state.hidden().collect::<Vec<_>>(),
     })
 }
 
 pub(crate) fn merges() -> Value {
-    let cases = [registers(), sets_and_rows(), copies()];
+    let cases = [registers(), sets_and_rows(), copies(), aside()];
     let shown = cases.iter().flatten().map(|(what, copies)| {
-        let sightings = copies.iter().map(|copy| Sighting { op: &copy.op, home: copy.home, hidden: &copy.hidden });
-        let merged = state(&merge(RECORD, sightings));
+        let merged = state(&merge(RECORD, copies.iter().map(Copy::sight)));
         let copies = copies.iter().map(|copy| {
             let author = copy.op.id.device;
             json!({
                 "author": author.hex(),
                 "payload": hex(&payload::encode(std::slice::from_ref(&copy.op), author, GENERATION).unwrap()),
-                "home": copy.home,
+                "stream": copy.stream.hex(),
+                "may_be_home": copy.may_be_home,
+                "form": copy.form,
                 "hidden": copy.hidden,
             })
         });
@@ -169,10 +220,16 @@ pub(crate) fn read(stored: &Value) {
             let ops = payload::decode(&show::bytes(&copy["payload"]), show::id16(&copy["author"]), generation, 1);
             let hidden = copy["hidden"].as_array().unwrap().iter();
             let hidden = hidden.map(|field| u32::try_from(field.as_u64().unwrap()).unwrap()).collect();
-            Copy { op: ops.unwrap().remove(0), home: copy["home"].as_bool().unwrap(), hidden }
+            Copy {
+                op: ops.unwrap().remove(0),
+                stream: StreamId(show::id16(&copy["stream"]).0),
+                may_be_home: copy["may_be_home"].as_bool().unwrap(),
+                form: copy["form"].as_str().unwrap().to_owned(),
+                hidden,
+            }
         };
         let copies: Vec<Copy> = case["copies"].as_array().unwrap().iter().map(read).collect();
-        let sightings = || copies.iter().map(|copy| Sighting { op: &copy.op, home: copy.home, hidden: &copy.hidden });
+        let sightings = || copies.iter().map(Copy::sight);
         assert_eq!(state(&merge(RECORD, sightings().rev().chain(sightings()))), case["state"], "{}", case["what"]);
     }
 }

@@ -49,8 +49,8 @@ fn receipt(author: &Phone, segments: &[Segment]) -> Receipt {
         incarnation: Incarnation([0x1d; 8]),
         hub_time: 1_795_000_000_250,
         streams: vec![
-            StreamReceipt { stream: SEALED, status: StreamStatus::Ok, head: 130, next: 2, pushes: in_sealed },
-            StreamReceipt { stream: OPEN, status: StreamStatus::Ok, head: 201, next: 0, pushes: Vec::new() },
+            StreamReceipt { stream: SEALED.handle(), status: StreamStatus::Ok, head: 130, next: 2, pushes: in_sealed },
+            StreamReceipt { stream: OPEN.handle(), status: StreamStatus::Ok, head: 201, next: 0, pushes: Vec::new() },
         ],
         signature: [0; 64],
     }
@@ -64,16 +64,15 @@ pub(crate) fn sync() -> Value {
     let segments = chain(&mut world, &beat);
     let known = |prev| Known { author: Some(beat.id), generation: Some(GENERATION), prev };
     let prevs = [Some(Hash::default()), Some(segments[0].hash()), None];
-    let pushes = segments.iter().zip(prevs).map(|(segment, prev)| segment.to_wire(&known(prev))).collect();
+    let pushes = segments.iter().zip(prevs).map(|(segment, prev)| segment.to_wire(&known(prev)).unwrap()).collect();
     let request = SyncRequest {
         device: beat.id,
         generation: GENERATION,
         number: 300,
-        incarnation: Incarnation([0x1c; 8]),
         budget: 16_384,
         streams: vec![
-            Asked { stream: SEALED, segments: false, cursor: 0, log: 3, pushes },
-            Asked { stream: OPEN, segments: true, cursor: 200, log: 3, pushes: Vec::new() },
+            Asked { stream: SEALED.handle(), segments: false, cursor: 0, log: 3, pushes },
+            Asked { stream: OPEN.handle(), segments: true, cursor: 200, log: 3, pushes: Vec::new() },
         ],
     };
     let receipt = receipt(&beat, &segments).sign(&hub);
@@ -84,7 +83,7 @@ pub(crate) fn sync() -> Value {
     let entries = world.entries.iter().filter(|entry| entry.log() == SEALED.into()).skip(3);
     let news = vec![
         News { stream: SEALED, entries: entries.map(|entry| entry.encode().to_vec()).collect(), segments: Vec::new() },
-        News { stream: OPEN, entries: Vec::new(), segments: vec![(201, pulled.to_wire(&Known::default()))] },
+        News { stream: OPEN, entries: Vec::new(), segments: vec![(201, pulled.to_wire(&Known::default()).unwrap())] },
     ];
     let reply = SyncReply { receipt, news, more: true };
     let hashes: Vec<_> = segments.iter().map(Segment::hash).collect();
@@ -95,11 +94,10 @@ pub(crate) fn sync() -> Value {
         "hub": hex(&hub.public()),
         "request": hex(&signed(&request, &beat.transport)),
         "request_says": {
-            "device": beat.id.hex(), "generation": GENERATION.hex(), "number": 300,
-            "incarnation": request.incarnation.hex(), "budget": 16_384,
+            "device": beat.id.hex(), "generation": GENERATION.hex(), "number": 300, "budget": 16_384,
             "streams": [
-                {"stream": SEALED.hex(), "segments": false, "cursor": 0, "log": 3, "pushes": 3},
-                {"stream": OPEN.hex(), "segments": true, "cursor": 200, "log": 3, "pushes": 0},
+                {"stream": SEALED.handle().hex(), "segments": false, "cursor": 0, "log": 3, "pushes": 3},
+                {"stream": OPEN.handle().hex(), "segments": true, "cursor": 200, "log": 3, "pushes": 0},
             ],
         },
         "pushed_prevs": segments.iter().map(|segment| segment.header.prev.hex()).collect::<Vec<_>>(),

@@ -148,8 +148,8 @@ fn described(segment: &Segment, keys: &EpochKeys, signer: &Phone) -> Value {
         "salts": opened.salts.iter().map(|salt| hex(salt)).collect::<Vec<_>>(),
         "leaves": opened.leaves.iter().map(Hash::hex).collect::<Vec<_>>(),
         "ops": show::ops(&opened.ops),
-        "wire_all": hex(&segment.to_wire(&Known::default())),
-        "wire_least": hex(&segment.to_wire(&known)),
+        "wire_all": hex(&segment.to_wire(&Known::default()).unwrap()),
+        "wire_least": hex(&segment.to_wire(&known).unwrap()),
     })
 }
 

@@ -199,10 +199,10 @@ impl Vault {
         self.with_ring(|ring| ring.remove(name))
     }
 
-    /// Names in the key ring, sorted.
+    /// Names in the key ring, sorted. Files that cannot be read are moved aside.
     ///
     /// # Errors
-    /// As [`Vault::ring_get`].
+    /// [`VaultError::Locked`]; disk errors.
     pub fn ring_names(&self) -> Result<Vec<String>, VaultError> {
         self.with_ring(|ring| ring.names())
     }
