@@ -4,13 +4,15 @@
 //! Invariant: the first line says what the file is, so that a hub can refuse to start beside it, and the old file stays
 //! whole until the new one is on disk. Start at [`KeyFile`].
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use crate::crypto::{self, Secret};
+use crate::error::VaultError;
+use crate::files::Dir;
 use crate::pin::{KdfParams, stretch};
 
 /// First line of every key file.
@@ -118,19 +120,14 @@ impl KeyFile {
     /// [`KeyFileError::Disk`]; the old file is then as it was.
     pub fn replace(&self, path: &Path, body: &[u8]) -> Result<(), KeyFileError> {
         let sealed = crypto::seal(&self.key, &self.prefix, body).map_err(|_| KeyFileError::Crypto)?;
-        let beside = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&beside)?;
-        file.write_all(&self.prefix)?;
-        file.write_all(&sealed)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
+        let name =
+            path.file_name().and_then(|name| name.to_str()).ok_or(io::Error::from(io::ErrorKind::InvalidInput))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()?;
-        Ok(())
+        let whole = [self.prefix.as_slice(), &sealed].concat();
+        Dir::open(folder).replace(name, &whole).map_err(|error| match error {
+            VaultError::Disk(error) => KeyFileError::Disk(error),
+            _ => KeyFileError::Crypto,
+        })
     }
 }
 
