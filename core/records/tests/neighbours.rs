@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here has failed")]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use samanvay_hub::log::LogSink;
+use samanvay_hub::{Config, Hub};
 use samanvay_records::admin::{Admin, AdminError, Authority};
 use samanvay_records::env::SystemClock;
+use samanvay_sync::client::{Client, Timeouts};
+use samanvay_sync::id::Hash;
 use samanvay_sync::keys::{BoxKey, Card, DeviceKeys, SignKey, SystemRandom, TransportKey};
 use samanvay_sync::log::{PostRole, Purpose, Rights, UnitKind};
 use samanvay_sync::schema::{ClassMask, Clearance};
@@ -80,4 +84,46 @@ fn a_log_that_does_not_verify_or_is_another_is_refused_and_leaves_no_trace() {
     assert!(foreign.take_unit(&changed).is_err(), "not the log that is held");
     assert_eq!(foreign.unit_log(unit).unwrap(), log);
     assert!(matches!(betul.unit_log(unit), Err(AdminError::Unknown("unit"))));
+}
+
+/// What the hub tells its operator.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl LogSink for Told {
+    fn line(&self, json: &str) {
+        self.0.lock().unwrap().push(json.to_owned());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_publishes_while_a_neighbours_unit_has_grown_at_the_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::create(&folder.path().join("authority.key"), PASSPHRASE, CHEAP).unwrap();
+    let (mut betul, mut bhopal) = (admin(folder.path(), &authority, BETUL), admin(folder.path(), &authority, BHOPAL));
+    let mut config = Config::new(folder.path().join("hub"));
+    config.authority = Some(authority.public());
+    let told = Arc::new(Told::default());
+    config.log = Arc::clone(&told) as Arc<dyn LogSink>;
+    let hub = Hub::start(config).await.unwrap();
+    let public = hub.public();
+    let client = Client::new(&public.url, &public.ca_der, &[Hash(public.ca_pin)], Timeouts::default()).unwrap();
+
+    let ngo = bhopal.add_unit(UnitKind::Ngo, "आशा किरण सेवा समिति").unwrap();
+    let worker = bhopal.add_post(ngo, PostRole::FieldWorker, "सामाजिक कार्यकर्ता").unwrap();
+    bhopal.publish(&client).await.unwrap();
+    betul.take_unit(&bhopal.unit_log(ngo).unwrap()).unwrap();
+    bhopal.bind(ngo, worker, &card()).unwrap();
+    bhopal.publish(&client).await.unwrap();
+
+    let clearance = Clearance::of(&[ClassMask::A, ClassMask::B]);
+    let stream = betul.add_stream(Purpose::RollUp, clearance, "बैतूल: ज़िले का सार").unwrap();
+    betul.set_member(stream, ngo, worker, Rights::WRITER).unwrap();
+    assert_eq!(betul.publish(&client).await.unwrap(), 4);
+    assert_eq!(betul.publish(&client).await.unwrap(), 0);
+    hub.stop().await;
+    let lines = told.0.lock().unwrap();
+    assert!(lines.iter().any(|line| line.contains("append")));
+    let refused: Vec<_> = lines.iter().filter(|line| line.contains("log_moved")).collect();
+    assert!(refused.is_empty(), "a neighbour's log was sent: {refused:?}");
 }

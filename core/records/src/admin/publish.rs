@@ -4,7 +4,7 @@
 //! takes an entry only after the one before it, and units before the streams that name them. Start at [`Admin::publish`].
 
 use samanvay_sync::client::{Client, ClientError};
-use samanvay_sync::id::{LogId, UnitId};
+use samanvay_sync::id::LogId;
 use samanvay_sync::invite::Enrolment;
 use samanvay_sync::log::Entry;
 use samanvay_sync::wire::{AdminAct, AdminRequest, Append, Refusal, decode_list};
@@ -14,15 +14,15 @@ use super::district::Admin;
 use super::invites::Pending;
 
 impl Admin {
-    /// Sends the hub every entry that it lacks, units first.
+    /// Sends the hub every entry that it lacks, units first. Units of other districts are their own admins' to publish.
     ///
     /// # Errors
     /// [`AdminError::Client`] if the hub was not reached or refused; [`AdminError::LogMoved`] if another admin wrote first:
     /// the log is then fetched, and this admin's unpublished entries in it are dropped, to be made again.
     pub async fn publish(&mut self, hub: &Client) -> Result<usize, AdminError> {
-        let is_unit = |id: &LogId| self.state.units.contains_key(&UnitId(id.0));
-        let (mut order, streams): (Vec<LogId>, Vec<LogId>) = self.state.logs.keys().partition(|id| is_unit(id));
-        order.extend(streams);
+        let own = self.public()?;
+        let units = self.state.units.values().filter(|unit| unit.is_admin(&own)).map(|unit| LogId::from(unit.id()));
+        let order: Vec<LogId> = units.chain(self.state.streams.keys().map(|id| LogId::from(*id))).collect();
         let mut sent = 0;
         for id in order {
             sent += self.publish_log(hub, id).await?;
