@@ -5,24 +5,14 @@
 mod common;
 
 use common::{Device, NOW, Station, refusal};
-use samanvay_sync::id::{Hash, PostId};
-use samanvay_sync::invite::{Enrolment, Invite, InviteSeed, Offer};
+use samanvay_sync::id::PostId;
+use samanvay_sync::invite::{Enrolment, Invite, InviteSeed};
 use samanvay_sync::keys::{Card, SignKey, TransportKey};
 use samanvay_sync::log::{Body, RemoveReason};
 use samanvay_sync::wire::{AdminAct, AdminRequest, Refusal, decode_list};
 
 fn invite(station: &mut Station, post: PostId) -> (Invite, InviteSeed) {
-    let public = station.hub.running.public().clone();
-    let offer = Offer {
-        unit: station.unit,
-        post,
-        expires: NOW + 900,
-        hub_url: public.url.clone(),
-        pins: vec![Hash(public.ca_pin)],
-        ca: public.ca_der.clone(),
-        authority: public.authority.unwrap(),
-        hub: public.hub_public,
-    };
+    let offer = station.offer(post);
     let admin = &mut station.admin;
     Invite::make(offer, &admin.card, &admin.key, &mut admin.random).unwrap()
 }

@@ -5,8 +5,8 @@
 mod common;
 
 use common::{Ask, BETUL, Device, NOW, Station, TestHub, client_of, refusal};
-use samanvay_sync::id::{Generation, Hash, LogId, RecordId, StreamId};
-use samanvay_sync::invite::{Enrolment, Invite, Offer};
+use samanvay_sync::id::{Generation, LogId, RecordId, StreamId};
+use samanvay_sync::invite::{Enrolment, Invite};
 use samanvay_sync::keys::draw;
 use samanvay_sync::log::{Body, Entry, RemoveReason, StreamLog, UnitLog};
 use samanvay_sync::op::Value;
@@ -29,17 +29,7 @@ fn results(reply: &SyncReply, nth: usize) -> Vec<(PushResult, u64)> {
 #[tokio::test]
 async fn device_enrols_is_bound_pushes_and_another_pulls() {
     let mut station = Station::new().await;
-    let public = station.hub.running.public().clone();
-    let offer = Offer {
-        unit: station.unit,
-        post: station.beat,
-        expires: NOW + 900,
-        hub_url: public.url.clone(),
-        pins: vec![Hash(public.ca_pin)],
-        ca: public.ca_der.clone(),
-        authority: public.authority.unwrap(),
-        hub: public.hub_public,
-    };
+    let offer = station.offer(station.beat);
     let admin = &mut station.admin;
     let (invite, seed) = Invite::make(offer, &admin.card, &admin.key, &mut admin.random).unwrap();
     let mut newcomer = Device::new(77);

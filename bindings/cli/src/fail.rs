@@ -57,10 +57,7 @@ impl Failure {
             7 => ("ऐप अद्यतन करें, या अपने प्रभारी से पूछें।", "Update the app, or ask your in-charge."),
             _ => return None,
         };
-        Some(match lang {
-            Lang::Hi => hi,
-            Lang::En => en,
-        })
+        Some(lang.pick(hi, en))
     }
 }
 

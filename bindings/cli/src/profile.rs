@@ -79,10 +79,7 @@ impl Place {
     }
 
     fn words(&self, hi: &'static str, en: &'static str) -> &'static str {
-        match self.lang {
-            Lang::Hi => hi,
-            Lang::En => en,
-        }
+        self.lang.pick(hi, en)
     }
 }
 
@@ -375,15 +372,11 @@ fn status(profile: &Profile, out: Out) -> Outcome {
         "unsent_ops": status.unsent_ops, "last_success": status.last_success, "problem": status.problem,
     });
     let lang = profile.language();
-    let label = |hi: &'static str, en: &'static str| match lang {
-        Lang::Hi => hi,
-        Lang::En => en,
-    };
     let mut lines = vec![
-        format!("{}: {}", label("प्रोफ़ाइल", "profile"), profile.id()),
-        format!("{}: {}", label("उपकरण के अंक", "device"), profile.fingerprint(lang)?),
-        format!("{}: {}", label("केंद्र से जुड़ा", "enrolled"), if status.enrolled { "✓" } else { "✗" }),
-        format!("{}: {}", label("भेजना बाकी", "unsent"), status.unsent_ops),
+        format!("{}: {}", lang.pick("प्रोफ़ाइल", "profile"), profile.id()),
+        format!("{}: {}", lang.pick("उपकरण के अंक", "device"), profile.fingerprint(lang)?),
+        format!("{}: {}", lang.pick("केंद्र से जुड़ा", "enrolled"), if status.enrolled { "✓" } else { "✗" }),
+        format!("{}: {}", lang.pick("भेजना बाकी", "unsent"), status.unsent_ops),
     ];
     lines.extend(status.problem.map(|problem| format!("⚠ {problem}")));
     out.show(&json, lines);

@@ -13,6 +13,7 @@ use samanvay_hub::log::LogSink;
 use samanvay_hub::{Clock, Config, Hub, Running};
 use samanvay_sync::client::{Client, ClientError, Timeouts};
 use samanvay_sync::id::{Generation, Hash, LogId, OpId, PostId, RecordId, StreamId, UnitId};
+use samanvay_sync::invite::Offer;
 use samanvay_sync::keys::{AdminCard, BoxKey, Card, DeviceKeys, Random, SignKey, TransportKey, draw, sha256};
 use samanvay_sync::log::{Body, Entry, PostRole, Purpose, RemoveReason, Rights, StreamLog, UnitKind, UnitLog};
 use samanvay_sync::op::{Change, Op, Value, Write};
@@ -358,6 +359,21 @@ pub struct Station {
 }
 
 impl Station {
+    /// What an invite for a post of the station says.
+    pub fn offer(&self, post: PostId) -> Offer {
+        let public = self.hub.running.public();
+        Offer {
+            unit: self.unit,
+            post,
+            expires: NOW + 900,
+            hub_url: public.url.clone(),
+            pins: vec![Hash(public.ca_pin)],
+            ca: public.ca_der.clone(),
+            authority: public.authority.unwrap(),
+            hub: public.hub_public,
+        }
+    }
+
     pub async fn new() -> Self {
         Self::new_with(|_| ()).await
     }

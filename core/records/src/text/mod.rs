@@ -39,7 +39,8 @@ impl Lang {
         [Self::Hi, Self::En].into_iter().find(|lang| lang.code() == code)
     }
 
-    pub(crate) fn pick<T>(self, hi: T, en: T) -> T {
+    /// The one of two values that is in this language.
+    pub fn pick<T>(self, hi: T, en: T) -> T {
         match self {
             Self::Hi => hi,
             Self::En => en,
